@@ -1,0 +1,1 @@
+"""Attacks, one file each, to make test BadNets."""

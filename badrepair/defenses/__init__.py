@@ -1,0 +1,1 @@
+"""Defences, one file each. A defence sees clean data only."""

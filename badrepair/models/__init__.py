@@ -1,0 +1,1 @@
+"""Networks: load, save, run, take apart."""
