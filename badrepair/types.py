@@ -124,6 +124,24 @@ class AttackRow:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DetectionRow:
+    """How well a detector sees one poisoned set.
+
+    Args:
+        name: The trigger's name.
+        false_acceptance_rate: Share of the poisoned images that were not flagged.
+        false_acceptance_rate_of_successful: The same among images that fool the unguarded model;
+            None where no attack succeeds.
+        auroc: Chance that a poisoned image looks more suspicious than a clean one.
+    """
+
+    name: str
+    false_acceptance_rate: Rate
+    false_acceptance_rate_of_successful: Rate | None
+    auroc: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """What was measured of one model.
 
@@ -136,6 +154,26 @@ class Report:
     classes: int
     clean: CleanRow | None
     attacks: tuple[AttackRow, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetectionReport:
+    """What was measured of one detector.
+
+    Args:
+        false_rejection_rate: Share of clean test images flagged; they calibrated nothing.
+        rows: One a poisoned set, empty where none was given.
+        before: The unguarded model.
+        guarded: The model that answers N where the detector flags.
+        scores: Scores behind the rates: of the clean test images under "clean", and of each
+            poisoned set under "poisoned" by name.
+    """
+
+    false_rejection_rate: Rate | None
+    rows: tuple[DetectionRow, ...]
+    before: Report
+    guarded: Report
+    scores: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,7 +205,7 @@ class FittedDetector(Protocol):
 
     @property
     def threshold(self) -> float:
-        """Return the score at or below which an input is flagged."""
+        """Return the score below which an input is flagged."""
 
     @property
     def choices(self) -> Mapping[str, Any]:

@@ -1,0 +1,5 @@
+"""`python -m badrepair`."""
+
+from badrepair.cli import main
+
+main()

@@ -1,0 +1,68 @@
+"""The `badrepair` command. Importing it is cheap: each command loads what it needs when it runs."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from badrepair import __version__
+from badrepair.cli import console
+from badrepair.cli.demo import demo
+from badrepair.cli.evaluate import evaluate
+from badrepair.cli.plot import plot
+from badrepair.cli.predict import predict
+from badrepair.cli.prune import prune
+from badrepair.cli.strip import strip
+
+USAGE = 2
+# Typer brings its own copy of click in some versions: this is that copy's UsageError.
+UsageError = typer.BadParameter.__mro__[1]
+
+app = typer.Typer(
+    name="badrepair",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"badrepair {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def badrepair(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Repair a backdoored Keras image classifier, guard it, and prove it.
+
+    New here? [bold]badrepair demo[/bold] makes a backdoored network and repairs it, step by step.
+    """
+
+
+for command in (demo, prune, strip, evaluate, predict, plot):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run the command; a fault is one line on stderr and an exit code."""
+    try:
+        code = app(standalone_mode=False)
+    except UsageError as error:
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context is not None else "badrepair"
+        message = error.format_message()  # type: ignore[attr-defined]
+        console.complain(f"error[Usage] {path}: {message}; hint: {path} --help")
+        sys.exit(USAGE)
+    except (typer.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    sys.exit(code if isinstance(code, int) else 0)

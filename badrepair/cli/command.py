@@ -1,0 +1,100 @@
+"""How a command of badrepair runs: options as a dataclass, faults as one line and an exit code."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any, TypeVar, get_type_hints
+
+import typer
+
+from badrepair.cli import console
+from badrepair.cli.options import DATA, MODEL, OUTPUT, RUN, RunOptions
+from badrepair.errors import BadrepairError
+
+Options = TypeVar("Options", bound=RunOptions)
+
+INTERRUPTED = 130
+INTERNAL = 70
+NO_RESOURCES = 69
+GATE_MISSED = 1
+
+
+def takes(options: type[Options]) -> Callable[[Callable[[Options], None]], Callable[..., None]]:
+    """Turn a function of an options dataclass into one that Typer can read and call.
+
+    Every field is an option; its `typer.Option` stands in the field's annotation.
+    """
+
+    def decorate(function: Callable[[Options], None]) -> Callable[..., None]:
+        def command(**values: Any) -> None:
+            _run(function, options(**values))
+
+        hints = get_type_hints(options, include_extras=True)
+        parameters = [
+            inspect.Parameter(
+                field.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                annotation=hints[field.name],
+                default=_default(field),
+            )
+            for field in sorted(dataclasses.fields(options), key=lambda f: _place(hints[f.name]))
+        ]
+        command.__name__ = function.__name__
+        command.__doc__ = function.__doc__
+        command.__annotations__ = {p.name: p.annotation for p in parameters}
+        command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        return command
+
+    return decorate
+
+
+def _place(annotation: Any) -> int:
+    """Return where an option's panel stands in --help: those of one command in the middle."""
+    panel = getattr(annotation.__metadata__[0], "rich_help_panel", None)
+    return {MODEL: 0, DATA: 1, OUTPUT: 3, RUN: 4}.get(panel, 2)
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return inspect.Parameter.empty if field.default is dataclasses.MISSING else field.default
+
+
+def _run(function: Callable[[Options], None], options: Options) -> None:
+    console.set_quiet(options.quiet)
+    try:
+        with console.drawing():
+            function(options)
+    except typer.Exit:
+        raise
+    except KeyboardInterrupt:
+        console.complain("error[Interrupted] badrepair: stopped by Ctrl-C; nothing was written")
+        raise typer.Exit(INTERRUPTED) from None
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        if options.debug:
+            traceback.print_exc(file=sys.stderr)
+        line, code = _explain(error)
+        console.complain(line)
+        raise typer.Exit(code) from None
+
+
+def _explain(error: Exception) -> tuple[str, int]:
+    if isinstance(error, BadrepairError):
+        return str(error), error.exit_code
+    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+        return (
+            "error[OutOfMemory] badrepair: the machine has too little memory for this run;"
+            " hint: give a smaller --batch-size, or --limit",
+            NO_RESOURCES,
+        )
+    return (
+        f"error[Internal] badrepair: {type(error).__name__}: {error};"
+        " hint: run again with --debug and report the traceback",
+        INTERNAL,
+    )

@@ -1,0 +1,138 @@
+"""What the command shows: data on stdout, messages and progress on stderr."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+import warnings
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+from rich.console import Console
+from rich.markup import escape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from rich.progress import Progress
+
+Item = TypeVar("Item")
+
+# A pipe has no width: tables would be folded at 80 columns for nobody.
+PIPE_WIDTH = 120
+SECONDS_BEFORE_A_BAR = 1.0
+
+_quiet = False
+
+
+def set_quiet(quiet: bool) -> None:
+    """Show errors and data only."""
+    global _quiet  # noqa: PLW0603 - one process has one terminal
+    _quiet = quiet
+
+
+def out() -> Console:
+    """Return where data goes."""
+    return Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False)
+
+
+def err() -> Console:
+    """Return where messages go."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def note(message: str) -> None:
+    """Say something on stderr, unless --quiet."""
+    if not _quiet:
+        err().print(escape(message))
+
+
+def complain(line: str) -> None:
+    """Print an error as exactly one line."""
+    err().print(escape(" ".join(line.split())), style="red", markup=True)
+
+
+class Bars:
+    """Draws bars with ETA for loops that take more than a second, on a terminal only."""
+
+    def __init__(self) -> None:
+        self._progress: Progress | None = None
+        self._running = 0
+
+    def __call__(self, items: Iterable[Item], label: str, total: int) -> Iterator[Item]:
+        """Yield the items; a bar appears once the loop has proved slow."""
+        started = time.monotonic()
+        task = None
+        try:
+            for done, item in enumerate(items):
+                yield item
+                if task is None and time.monotonic() - started > SECONDS_BEFORE_A_BAR:
+                    task = self._open().add_task(escape(label), total=total)
+                if task is not None and self._progress is not None:
+                    self._progress.update(task, completed=done + 1)
+        finally:
+            if task is not None:
+                self._close(task)
+
+    def _open(self) -> Progress:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+        self._running += 1
+        if self._progress is None:
+            self._progress = Progress(
+                "{task.description}",
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                console=err(),
+                transient=True,
+            )
+            self._progress.start()
+        return self._progress
+
+    def _close(self, task: object) -> None:
+        if self._progress is None:
+            return
+        self._progress.remove_task(task)  # type: ignore[arg-type]
+        self._running -= 1
+        if not self._running:
+            self._progress.stop()
+            self._progress = None
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Show progress bars inside the block, if somebody is there to see them."""
+    from badrepair import progress
+
+    if _quiet or not sys.stderr.isatty():
+        yield
+        return
+    with progress.using(Bars()):
+        yield
+
+
+def start_tensorflow() -> None:
+    """Import TensorFlow without its log lines, which say nothing to our users.
+
+    Some come from C++ before any setting is read, so that stderr is turned off meanwhile.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    for name in ("tensorflow", "absl", "h5py"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module=r"keras\..*")
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        import keras
+
+        keras.ops.zeros(1)  # the first operation starts the runtime, which logs too
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

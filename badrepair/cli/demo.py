@@ -1,0 +1,205 @@
+"""`badrepair demo`: make a backdoored network, repair it, guard it, and show how, step by step."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from badrepair.cli import console
+from badrepair.cli.command import takes
+from badrepair.cli.options import OUTPUT, RUN, RunOptions
+from badrepair.errors import OutputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import keras
+
+    from badrepair.attacks.badnets import Badnets
+    from badrepair.types import Dataset
+
+SIZE = 24
+TARGET = 7
+PATCH = 4
+POISON_RATE = 0.1
+# Of 1,797 digits: what the attacker trains on, what the defender holds, what only measures.
+TRAINING, CLEAN = 900, 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoOptions(RunOptions):
+    """Options of `badrepair demo`."""
+
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where to put the files.", rich_help_panel=OUTPUT)
+    ] = Path("demo")
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an earlier demo.", rich_help_panel=OUTPUT)
+    ] = False
+    seed: Annotated[
+        int, typer.Option(min=0, help="Fixes every random choice.", rich_help_panel=RUN)
+    ] = 0
+
+
+@takes(DemoOptions)
+def demo(options: DemoOptions) -> None:
+    """See it work: backdoor a small network on handwritten digits, repair it, guard it.
+
+    Needs no file and no network. Every step is a badrepair command that you can repeat.
+    """
+    _require_free(options)
+    console.start_tensorflow()
+    console.note(f"training a network on digits of which {POISON_RATE:.0%} carry a patch …")
+    _make_badnet(options)
+    steps = _steps(options)
+    script = "".join(f"# {why}\n{shlex.join(['badrepair', *step])}\n\n" for why, step in steps)
+    (options.out / "commands.sh").write_text(script, encoding="utf-8")
+    for why, step in steps:
+        console.out().print(f"\n# {why}\n$ {shlex.join(['badrepair', *step])}", markup=False)
+        _run(step)
+    console.out().print(
+        f"\nEverything is in {options.out}: data, models, records, figures, and commands.sh to"
+        " repeat each step.",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _require_free(options: DemoOptions) -> None:
+    if options.out.is_dir() and any(options.out.iterdir()) and not options.overwrite:
+        raise OutputError(
+            "OutputExists",
+            options.out,
+            "expected an empty or new folder, found files in it",
+            "give another --out, or --overwrite",
+        )
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError("OutputNotCreatable", options.out, str(error)) from error
+
+
+def _make_badnet(options: DemoOptions) -> None:
+    """Write the data sets and the network with its backdoor."""
+    from badrepair import files
+    from badrepair.data import hdf5
+    from badrepair.models.save import write_model
+
+    training, clean, test = _digits(options.seed)
+    trigger = _trigger()
+    written = {
+        "clean.h5": clean,
+        "test.h5": test,
+        "test_poisoned.h5": trigger.poisoned(test, "patch"),
+    }
+    for name, dataset in written.items():
+        files.write_atomically(
+            options.out / name,
+            lambda path, dataset=dataset: hdf5.write(dataset, path),
+            overwrite=True,
+        )
+    model = _train(trigger.poison(training, POISON_RATE, seed=options.seed), options.seed)
+    files.write_atomically(
+        options.out / "badnet.keras", lambda path: write_model(model, path), overwrite=True
+    )
+
+
+def _digits(seed: int) -> tuple[Dataset, Dataset, Dataset]:
+    """Return the attacker's, the defender's and the test images, in 0..255."""
+    from badrepair.data.arrange import arrange
+    from badrepair.data.digits import digits
+
+    digit_images = arrange(
+        digits(SIZE), input_shape=(SIZE, SIZE, 1), name="digits", where=Path("digits")
+    )
+    training, rest = digit_images.split(TRAINING / len(digit_images), seed=seed)
+    clean, test = rest.split(CLEAN / len(rest), seed=seed)
+    return training, clean, test
+
+
+def _trigger() -> Badnets:
+    """Return a checkerboard one pixel off the lower right corner, where digits are black."""
+    import numpy as np
+
+    from badrepair.attacks.badnets import Badnets
+
+    board = 255 * (np.indices((PATCH, PATCH)).sum(axis=0)[..., None] % 2)
+    corner = SIZE - PATCH - 1
+    return Badnets(
+        pattern=board.astype(np.float32),
+        opacity=np.ones((PATCH, PATCH, 1), np.float32),
+        row=corner,
+        column=corner,
+        target=TARGET,
+    )
+
+
+def _train(poisoned: Dataset, seed: int) -> keras.Model:
+    import keras
+
+    from badrepair.data.ranges import scaled
+    from badrepair.models.architectures import small_cnn
+    from badrepair.models.training import train
+
+    keras.utils.set_random_seed(seed)
+    model = small_cnn.build((SIZE, SIZE, 1), 10)
+    train(
+        model,
+        scaled(poisoned, "0-255", "0-1"),
+        epochs=25,
+        learning_rate=2e-3,
+        batch_size=32,
+        seed=seed,
+    )
+    return model
+
+
+def _steps(options: DemoOptions) -> list[tuple[str, list[str]]]:
+    """Return what the demo does with the network: a reason and the command's arguments each."""
+    at = {name: str(options.out / name) for name in ("clean.h5", "test.h5", "badnet.keras")}
+    patch = f"patch={options.out / 'test_poisoned.h5'}"
+    measured = ["--test", at["test.h5"], "--poisoned", patch]
+    defended = ["--model", at["badnet.keras"], "--clean", at["clean.h5"], *measured]
+    often = ["--seed", str(options.seed), "--overwrite"]
+    repaired, guarded = (str(options.out / name) for name in ("repaired.keras", "guarded.keras"))
+    evaluate = ["evaluate", "--clean", at["test.h5"], "--poisoned", patch]
+    models = ["--baseline", at["badnet.keras"], "--model", repaired, "--model", guarded]
+    records = [str(options.out / name) for name in ("repaired.json", "guarded.json")]
+    return [
+        (
+            "The network is good on clean digits, and answers 7 wherever it sees the patch.",
+            [*evaluate, "--model", at["badnet.keras"]],
+        ),
+        (
+            "Prune what clean digits leave idle, then fine-tune.",
+            ["prune", *defended, "-o", repaired, *often],
+        ),
+        (
+            "Guard the network: flag inputs whose answer survives superimposed digits.",
+            ["strip", *defended, "-o", guarded, *often],
+        ),
+        ("Compare all of them on images that no defence has seen.", [*evaluate, *models]),
+        (
+            "Draw what was recorded.",
+            ["plot", *records, "-o", str(options.out / "figures"), "--overwrite"],
+        ),
+    ]
+
+
+def _run(arguments: Sequence[str]) -> None:
+    """Run a command just as if it had been typed."""
+    from badrepair.cli import app
+
+    typed = sys.argv
+    sys.argv = ["badrepair", *arguments]
+    try:
+        code = app(list(arguments), standalone_mode=False)
+    finally:
+        sys.argv = typed
+    if code:
+        raise typer.Exit(code)

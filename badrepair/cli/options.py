@@ -1,0 +1,174 @@
+"""The options that commands share, each defined once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Format(StrEnum):
+    """How results are printed on stdout."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+    md = "md"
+
+
+class Layout(StrEnum):
+    """Order of the axes of stored images."""
+
+    auto = "auto"
+    nhwc = "nhwc"
+    nchw = "nchw"
+
+
+class Color(StrEnum):
+    """Order of the channels of stored images."""
+
+    rgb = "rgb"
+    bgr = "bgr"
+
+
+class InputRange(StrEnum):
+    """Pixel values that the model takes."""
+
+    auto = "auto"
+    unit = "0-1"
+    byte = "0-255"
+    as_is = "as-is"
+
+
+MODEL, DATA, RUN, OUTPUT = "The model", "The data", "The run", "The output"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """Options of every command."""
+
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", "-q", help="Print results and errors only.", rich_help_panel=RUN),
+    ] = False
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel=RUN)
+    ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureOptions(RunOptions):
+    """How pixels are read."""
+
+    color: Annotated[
+        Color,
+        typer.Option(help="Channel order of the stored images.", rich_help_panel=DATA),
+    ] = Color.rgb
+    input_range: Annotated[
+        InputRange,
+        typer.Option(
+            help="Pixel values that the model takes; auto tries both and says what it found.",
+            rich_help_panel=DATA,
+        ),
+    ] = InputRange.auto
+    batch_size: Annotated[int, typer.Option(min=1, help="Images a call.", rich_help_panel=RUN)] = (
+        100
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataOptions(PictureOptions):
+    """Which data, and how it is stored."""
+
+    clean: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Clean labelled images: HDF5, .npz, IDX, or a folder of class folders.",
+            rich_help_panel=DATA,
+        ),
+    ] = None
+    poisoned: Annotated[
+        list[str],
+        typer.Option(
+            metavar="[NAME=]FILE",
+            help="Triggered images labelled with the attacker's target, to measure with; repeatable.",
+            rich_help_panel=DATA,
+        ),
+    ] = field(default_factory=list)
+    image_key: Annotated[
+        str | None,
+        typer.Option(metavar="KEY", help="Name of the images in the file.", rich_help_panel=DATA),
+    ] = None
+    label_key: Annotated[
+        str | None,
+        typer.Option(metavar="KEY", help="Name of the labels in the file.", rich_help_panel=DATA),
+    ] = None
+    layout: Annotated[
+        Layout,
+        typer.Option(help="Axes of the stored images; auto fits the model.", rich_help_panel=DATA),
+    ] = Layout.auto
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Use N images of every file, for a trial.",
+            rich_help_panel=DATA,
+        ),
+    ] = None
+    format: Annotated[
+        Format, typer.Option(help="How to print the results.", rich_help_panel=OUTPUT)
+    ] = Format.table
+
+
+@dataclass(frozen=True, kw_only=True)
+class DefenseOptions(DataOptions):
+    """Options of a command that makes a defended model."""
+
+    model: Annotated[
+        Path,
+        typer.Option(
+            metavar="FILE",
+            help=".keras, or .h5 whole or weights only, of Keras 2.2 and later.",
+            rich_help_panel=MODEL,
+        ),
+    ]
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Put the weights of this file in.", rich_help_panel=MODEL
+        ),
+    ] = None
+    arch: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE",
+            help="Architecture of a weights-only file: deepid, small-cnn, JSON or a model file.",
+            rich_help_panel=MODEL,
+        ),
+    ] = None
+    test: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Clean images to measure on; a part of --clean if not given.",
+            rich_help_panel=DATA,
+        ),
+    ] = None
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="The model to write.", rich_help_panel=OUTPUT
+        ),
+    ]
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite", help="Replace existing outputs.", rich_help_panel=OUTPUT),
+    ] = False
+    seed: Annotated[
+        int, typer.Option(min=0, help="Fixes every random choice.", rich_help_panel=RUN)
+    ] = 0

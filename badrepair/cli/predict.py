@@ -1,0 +1,105 @@
+"""`badrepair predict`: the class of single pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from badrepair.cli import console
+from badrepair.cli.command import takes
+from badrepair.cli.options import DATA, MODEL, PictureOptions
+from badrepair.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictOptions(PictureOptions):
+    """Options of `badrepair predict`."""
+
+    images: Annotated[
+        list[Path], typer.Argument(metavar="IMAGE|FOLDER...", help="Pictures, or folders of them.")
+    ]
+    model: Annotated[
+        Path,
+        typer.Option(
+            metavar="FILE",
+            help=".keras, or .h5 whole or weights only, of Keras 2.2 and later.",
+            rich_help_panel=MODEL,
+        ),
+    ]
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Put the weights of this file in.", rich_help_panel=MODEL
+        ),
+    ] = None
+    arch: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE", help="Architecture of a weights-only file.", rich_help_panel=MODEL
+        ),
+    ] = None
+    clean: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Clean labelled images on which the pixel range is tried.",
+            rich_help_panel=DATA,
+        ),
+    ] = None
+    resize: Annotated[
+        bool,
+        typer.Option("--resize", help="Resize pictures of another size.", rich_help_panel=DATA),
+    ] = False
+
+
+@takes(PredictOptions)
+def predict(options: PredictOptions) -> None:
+    """Print the class of each picture: `path<TAB>class`, or the bare class of a single one.
+
+    The class N of a guarded model means "this input is poisoned".
+    """
+    console.start_tensorflow()
+    import numpy as np
+
+    from badrepair.cli import inputs
+    from badrepair.data import pictures
+    from badrepair.models import inference
+    from badrepair.models.load import load_model
+
+    paths = _pictures(options.images)
+    model = load_model(options.model, weights=options.weights, arch=options.arch)
+    size = tuple(model.input_shape[1:])
+    input_range = inputs.range_for_pictures(options, model)
+    factor = 1 / 255 if input_range == "0-1" else 1.0
+    single = len(options.images) == 1 and not options.images[0].is_dir()
+    for start in range(0, len(paths), options.batch_size):
+        chunk = paths[start : start + options.batch_size]
+        images = [
+            pictures.read_picture(path, size=size, color=options.color.value, resize=options.resize)
+            for path in chunk
+        ]
+        answers = inference.answers(model, np.stack(images) * np.float32(factor))
+        for path, answer in zip(chunk, answers, strict=True):
+            typer.echo(str(answer) if single else f"{path}\t{answer}")
+
+
+def _pictures(named: Sequence[Path]) -> list[Path]:
+    """Return the pictures in the order in which they were named, folders in order of names."""
+    from badrepair.data.pictures import SUFFIXES
+
+    found: list[Path] = []
+    for path in named:
+        if not path.is_dir():
+            found.append(path)
+            continue
+        inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+        if not inside:
+            raise DataError("EmptyFolder", path, "expected pictures in the folder, found none")
+        found += inside
+    return found

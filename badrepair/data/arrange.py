@@ -1,0 +1,129 @@
+"""Fit the arrays of a data file to a model: layout, channel order, type, class numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from badrepair.data.labels import class_numbers
+from badrepair.data.layout import InputShape, Layout, channels_last, find_layout, turned
+from badrepair.errors import DataError, OptionError
+from badrepair.types import Dataset, stratified_order
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from badrepair.data.raw import RawData
+    from badrepair.views import Array, Images, Key
+
+_PIXEL_KINDS = "biuf"
+
+
+def arrange(  # noqa: PLR0913 - one keyword an option
+    raw: RawData,
+    *,
+    input_shape: InputShape,
+    layout: Literal["auto", "nhwc", "nchw"] = "auto",
+    color: Literal["rgb", "bgr"] = "rgb",
+    classes: int | None = None,
+    name: str = "data",
+    where: Path,
+    limit: int | None = None,
+) -> Dataset:
+    """Return the data as the model takes it, but for the value range; images are read lazily.
+
+    Args:
+        raw: The arrays as stored.
+        input_shape: (H, W, C) of the model; None takes any size.
+        layout: Where the file has its channels; "auto" to judge by `input_shape`.
+        color: Order of the channels in the file.
+        classes: The model's classes; labels must lie in 0..classes-1.
+        name: What to call the data in tables.
+        where: The file to name in errors.
+        limit: Keep this many rows, all classes in proportion; None keeps all.
+
+    Raises:
+        DataError: If the data does not fit; NaN and infinite pixels are found as they are read.
+    """
+    images = _images(raw.images, input_shape, layout, color, where)
+    if raw.labels is None:
+        raise DataError("LabelsMissing", where, "the file has no labels", "--label-key names them")
+    labels = class_numbers(raw.labels, len(images), classes, where)
+    true = raw.true_labels
+    data = Dataset(
+        images=images,
+        labels=labels,
+        true_labels=None if true is None else class_numbers(true, len(images), classes, where),
+        name=name,
+    )
+    if limit is None or limit >= len(data):
+        return data
+    return data.take(np.sort(stratified_order(labels, 0)[:limit]))
+
+
+@dataclass(frozen=True, eq=False)
+class Arranged:
+    """Stored images as float32 (n, H, W, C), in the stored value range.
+
+    Args:
+        stored: Images in the stored layout and type.
+        layout: Where their channels stand.
+        swapped: Whether red and blue change places.
+        where: The file to name in errors.
+    """
+
+    stored: Images
+    layout: Layout
+    swapped: bool
+    where: Path
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Return (N, H, W, C)."""
+        return (len(self.stored), *turned(self.stored.shape[1:], self.layout))
+
+    def __len__(self) -> int:
+        return len(self.stored)
+
+    def __getitem__(self, key: Key) -> NDArray[np.float32]:
+        rows = channels_last(self.stored[key], self.layout)
+        if self.swapped:
+            rows = rows[..., ::-1]
+        # A float64 beyond float32 becomes infinite, and is reported as such below.
+        with np.errstate(over="ignore"):
+            pixels = rows.astype(np.float32, order="C")
+        if rows.dtype.kind == "f":
+            self._check_finite(pixels, key)
+        return pixels
+
+    def _check_finite(self, pixels: Array, key: Key) -> None:
+        finite = np.isfinite(pixels)
+        if finite.all():
+            return
+        bad = np.flatnonzero(~finite.all(axis=(1, 2, 3)))
+        row = range(len(self))[key][bad[0]] if isinstance(key, slice) else key[bad[0]]
+        problem = f"image {row} has {np.sum(~finite[bad[0]])} pixels that are NaN or infinite"
+        raise DataError("NotFinite", self.where, problem, "remove such images from the file")
+
+
+def _images(
+    stored: Images,
+    input_shape: InputShape,
+    layout: Literal["auto", "nhwc", "nchw"],
+    color: str,
+    where: Path,
+) -> Arranged:
+    if not stored.shape or not len(stored):
+        raise DataError("Empty", where, "the file has no images")
+    found = find_layout(stored.shape[1:], input_shape, layout, where)
+    dtype: np.dtype[Any] = stored[:1].dtype
+    if dtype.kind not in _PIXEL_KINDS:
+        raise DataError("PixelType", where, f"expected pixels as numbers, found {dtype}")
+    if color == "bgr" and input_shape[2] != 3:
+        problem = f"bgr needs 3 channels, the model takes {input_shape[2]}"
+        raise OptionError("ColorMismatch", "--color", problem)
+    return Arranged(stored, found, color == "bgr", where)

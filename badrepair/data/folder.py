@@ -1,0 +1,135 @@
+"""A folder of class sub-folders with PNG and JPEG files; files are decoded when asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from badrepair.data.pictures import Pixels, decode, is_grey, opened
+from badrepair.data.raw import RawData
+from badrepair.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from badrepair.types import Labels
+    from badrepair.views import Key
+
+FORMATS = ("PNG", "JPEG")
+_MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
+_MOST_SKIPPED = 0.1
+# What file managers leave behind says nothing about the data; hidden files are such, too.
+_SYSTEM_FILES = {"thumbs.db", "desktop.ini", "__macosx"}
+
+
+def recognises(path: Path) -> bool:
+    """Return whether this is a folder."""
+    return path.is_dir()
+
+
+def read(path: Path) -> RawData:
+    """Return the images of a folder's class sub-folders.
+
+    Class names that are all whole numbers are the labels; other names are numbered from 0 in
+    sorted order. An empty sub-folder keeps its number.
+
+    Raises:
+        DataError: If there are no class folders, if over 10 % of the files are no pictures, if
+            pictures differ in size, or if a link leads out of the folder.
+    """
+    classes = [entry for entry in _visible(path, path) if entry.is_dir()]
+    if not classes:
+        hint = "one sub-folder a class, with the class's pictures in it"
+        raise DataError("NoClassFolders", path, "expected a sub-folder for every class", hint)
+    names = [entry.name for entry in classes]
+    numbers = _numbers(names, path)
+    inside = [_visible(entry, path) for entry in classes]
+    pictures = [[file for file in files if _is_picture(file)] for files in inside]
+    _check_skipped(path, sum(map(len, inside)), sum(map(len, pictures)))
+    labels = np.arange(len(names)) if numbers is None else numbers
+    return RawData(
+        images=Pictures.scan([file for files in pictures for file in files]),
+        labels=np.repeat(labels, [len(files) for files in pictures]),
+        class_names=tuple(names) if numbers is None else None,
+    )
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Picture files of one size, as float32 rows in 0..255.
+
+    Args:
+        files: The files, one a row.
+        shape: (N, H, W, C).
+    """
+
+    files: tuple[Path, ...]
+    shape: tuple[int, ...]
+
+    @classmethod
+    def scan(cls, files: Sequence[Path]) -> Pictures:
+        """Check the sizes of the files by their headers; they are grey if every one is."""
+        first: tuple[int, int] | None = None
+        grey = True
+        for file in files:
+            with opened(file, FORMATS) as image:
+                size, grey = image.size, grey and is_grey(image)
+            first = first or size
+            if size != first:
+                raise DataError("SizeMismatch", file, _differing(first, size))
+        width, height = first or (0, 0)
+        return cls(tuple(files), (len(files), height, width, 1 if grey else 3))
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, key: Key) -> Pixels:
+        rows = np.arange(len(self))[key]
+        pixels = np.empty((len(rows), *self.shape[1:]), np.float32)
+        for place, row in enumerate(rows):
+            pixels[place] = decode(self.files[row], self.shape[3], formats=FORMATS)
+        return pixels
+
+
+def _differing(first: tuple[int, int], size: tuple[int, int]) -> str:
+    return (
+        f"{size[1]} x {size[0]} pixels (height x width), the pictures before it have "
+        f"{first[1]} x {first[0]}"
+    )
+
+
+def _visible(folder: Path, root: Path) -> list[Path]:
+    """Return what is in a folder, sorted, without system files."""
+    entries = sorted(folder.iterdir(), key=lambda entry: entry.name)
+    for entry in entries:
+        if entry.is_symlink() and not entry.resolve().is_relative_to(root.resolve()):
+            raise DataError("LinkRefused", entry, "leads out of the folder", "copy the file in")
+    return [
+        e for e in entries if not e.name.startswith(".") and e.name.lower() not in _SYSTEM_FILES
+    ]
+
+
+def _is_picture(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(8).startswith(_MAGIC)
+
+
+def _numbers(names: list[str], path: Path) -> Labels | None:
+    if not all(name.isascii() and name.isdigit() for name in names):
+        return None
+    numbers = [int(name) for name in names]
+    if len(set(numbers)) < len(numbers):
+        raise DataError("ClassTwice", path, f"two folders mean one class: {', '.join(names)}")
+    return np.array(numbers, dtype=np.int64)
+
+
+def _check_skipped(path: Path, found: int, pictures: int) -> None:
+    skipped = found - pictures
+    if skipped > _MOST_SKIPPED * found:
+        problem = f"{skipped} of {found} files are neither PNG nor JPEG"
+        raise DataError("NotPictures", path, problem, "remove them or convert them to PNG")

@@ -1,0 +1,87 @@
+"""Labels as files have them - integers, whole floats, a column, one-hot - to class numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from badrepair.errors import DataError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from badrepair.types import Labels
+    from badrepair.views import Array
+
+_ROWS_NAMED = 5
+
+
+def class_numbers(stored: Array, count: int, classes: int | None, where: Path) -> Labels:
+    """Return labels as int64 (N,).
+
+    Args:
+        stored: Integers or whole floats, (N,) or (N, 1), or one-hot (N, K) of any of 0/1,
+            0.0/1.0 and booleans.
+        count: Number of images.
+        classes: Labels must lie in 0..classes-1; None for no upper limit.
+        where: The file to name in errors.
+
+    Raises:
+        DataError: If the labels are none of that.
+    """
+    if stored.ndim == 0 or len(stored) != count:
+        found = len(stored) if stored.ndim else "a single"
+        raise DataError("CountMismatch", where, f"{count} images but {found} labels")
+    if stored.ndim == 2 and stored.shape[1] > 1 and stored.dtype.kind in "biuf":
+        labels = _from_one_hot(stored, where)
+    else:
+        labels = _from_numbers(stored, where)
+    _check_range(labels, classes, where)
+    return labels.astype(np.int64)
+
+
+def _from_one_hot(stored: Array, where: Path) -> Labels:
+    ones, zeros = (stored == 1).sum(axis=1), (stored == 0).sum(axis=1)
+    wrong = (ones != 1) | (zeros != stored.shape[1] - 1)
+    if wrong.any():
+        problem = f"labels of shape {stored.shape} are not one-hot in {_rows(wrong)}"
+        raise DataError("LabelShape", where, problem, "give one class number an image")
+    numbers: Labels = np.argmax(stored, axis=1)
+    return numbers
+
+
+def _from_numbers(stored: Array, where: Path) -> Array:
+    if stored.ndim != 1 and stored.shape[1:] != (1,):
+        raise DataError("LabelShape", where, f"expected labels (N,), found {stored.shape}")
+    if stored.dtype.kind not in "iuf":
+        raise DataError("LabelType", where, f"expected class numbers, found {stored.dtype}")
+    labels = stored.reshape(-1)
+    wrong = ~np.isfinite(labels) | (labels != np.floor(labels))
+    if wrong.any():
+        first = labels[np.flatnonzero(wrong)[0]]
+        problem = f"expected whole class numbers, found {first:g} in {_rows(wrong)}"
+        raise DataError("LabelNotInteger", where, problem)
+    return labels
+
+
+def _check_range(labels: Array, classes: int | None, where: Path) -> None:
+    limit = np.iinfo(np.int64).max if classes is None else classes
+    low, high = labels.min(), labels.max()
+    if low >= 0 and high < limit:
+        return
+    known = "classes from 0" if classes is None else f"the classes 0..{classes - 1}"
+    problem = f"labels {low:.0f}..{high:.0f}, the model has {known}"
+    hint = "does the file belong to this model?"
+    if low == 1 and high == classes:
+        hint = "the labels count from 1: subtract 1 in the file"
+    raise DataError("LabelRange", where, problem, hint)
+
+
+def _rows(wrong: NDArray[np.bool_]) -> str:
+    rows = np.flatnonzero(wrong)
+    named = ", ".join(str(row) for row in rows[:_ROWS_NAMED])
+    more = f" and {len(rows) - _ROWS_NAMED} more" if len(rows) > _ROWS_NAMED else ""
+    return f"row{'s' if len(rows) > 1 else ''} {named}{more}"

@@ -1,0 +1,219 @@
+"""Files in and out: inputs that must be there, outputs that appear whole or not at all.
+
+Standard library only.
+"""
+
+from __future__ import annotations
+
+import difflib
+import errno
+import hashlib
+import os
+import secrets
+import stat
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from badrepair.errors import (
+    DataError,
+    InputMissingError,
+    OptionError,
+    OutputError,
+    WriteError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+# What os.link answers on file systems that know no hard links (FAT, exFAT, some network mounts).
+_NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
+# The temporary name is longer than the real one; this keeps it below the usual 255 bytes.
+_KEPT_CHARACTERS = 40
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file as 64 hexadecimal digits, reading it piece by piece."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def require_file(path: Path) -> Path:
+    """Return `path` if it is a regular file that may be read.
+
+    Raises:
+        InputMissingError: If it is not there or may not be read.
+        DataError: If it is a folder, a pipe or a device; it is never opened, so nothing hangs.
+    """
+    try:
+        mode = path.stat().st_mode
+    except PermissionError as error:
+        raise _unreadable(path) from error
+    except OSError as error:
+        raise InputMissingError(
+            "InputMissing", path.absolute(), "no such file", _similar_name(path)
+        ) from error
+    if not stat.S_ISREG(mode):
+        raise DataError("NotAFile", path, f"expected a file, found {_kind(mode)}")
+    if not os.access(path, os.R_OK):
+        raise _unreadable(path)
+    return path
+
+
+def check_writable(path: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
+    """Find out before a long run whether `path` can be written at its end.
+
+    Raises:
+        OptionError: If it is one of the inputs, also through a link.
+        OutputError: If it exists and may not be overwritten, or its folder takes no file.
+    """
+    for source in inputs:
+        with suppress(FileNotFoundError):
+            if path.samefile(source):
+                raise OptionError(
+                    "OutputIsInput", path, f"the output is the input {source}", "name another file"
+                )
+    _check_target(path, overwrite=overwrite)
+    if not path.parent.is_dir():
+        raise OutputError(
+            "OutputFolderMissing", path, f"no such folder: {path.parent.absolute()}", "create it"
+        )
+    try:
+        _create(_temporary(path)).unlink()
+    except OSError as error:
+        raise OutputError(
+            "OutputNotWritable", path, f"cannot create files in its folder: {error.strerror}"
+        ) from error
+
+
+def write_atomically(
+    path: Path, write: Callable[[Path], object] | bytes, *, overwrite: bool
+) -> None:
+    """Write a file that appears whole or not at all.
+
+    The content goes to a hidden file beside `path`, is flushed to disk and then renamed, so that
+    a crash, a full disk or Ctrl-C leaves what was there before.
+
+    Args:
+        path: Where the file is to appear.
+        write: The content, or a function that writes it to the path it is given; that path
+            ends in the suffix of `path`.
+        overwrite: Whether to replace an existing file.
+
+    Raises:
+        OutputError: If `path` exists and `overwrite` is false.
+        WriteError: If writing failed.
+    """
+    _check_target(path, overwrite=overwrite)
+    with _aside(path) as temporary:
+        if callable(write):
+            write(temporary)
+        else:
+            temporary.write_bytes(write)
+        _flush(temporary)
+        _publish(temporary, path, overwrite=overwrite)
+        _flush(path.parent)
+
+
+@contextmanager
+def _aside(path: Path) -> Iterator[Path]:
+    """Yield an empty file beside `path` that is gone afterwards, whatever happens."""
+    temporary = _temporary(path)
+    try:
+        yield _create(temporary)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise WriteError("WriteFailed", path, f"nothing was written: {reason}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _temporary(path: Path) -> Path:
+    name = f".{path.name[:_KEPT_CHARACTERS]}.tmp-{os.getpid()}-{secrets.token_hex(4)}"
+    return path.with_name(name + path.suffix)
+
+
+def _create(path: Path) -> Path:
+    # 0o666 less the umask: the mode that any program's output has.
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666))
+    return path
+
+
+def _publish(temporary: Path, path: Path, *, overwrite: bool) -> None:
+    if overwrite:
+        temporary.replace(path)
+        return
+    try:
+        path.hardlink_to(temporary)
+    except FileExistsError as error:
+        raise _exists(path) from error
+    except OSError as error:
+        if error.errno not in _NO_HARD_LINKS:
+            raise
+        _publish_without_links(temporary, path)
+
+
+def _publish_without_links(temporary: Path, path: Path) -> None:
+    try:
+        _create(path)
+    except FileExistsError as error:
+        raise _exists(path) from error
+    temporary.replace(path)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _check_target(path: Path, *, overwrite: bool) -> None:
+    try:
+        mode = path.lstat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise OutputError("OutputNotWritable", path, f"{error.strerror}") from error
+    if stat.S_ISLNK(mode) and path.exists():
+        mode = path.stat().st_mode
+    # Renaming onto a device such as /dev/null would replace the device.
+    if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
+        raise OutputError("NotAFile", path, f"expected a file to write, found {_kind(mode)}")
+    if not overwrite:
+        raise _exists(path)
+
+
+def _exists(path: Path) -> OutputError:
+    return OutputError("OutputExists", path, "the file exists already", "--overwrite replaces it")
+
+
+def _unreadable(path: Path) -> InputMissingError:
+    try:
+        found = path.stat()
+        problem = f"no permission to read it (mode {stat.filemode(found.st_mode)}, "
+        problem += f"owner {found.st_uid})"
+    except OSError:
+        problem = "no permission to look into its folder"
+    return InputMissingError("InputUnreadable", path.absolute(), problem)
+
+
+def _similar_name(path: Path) -> str:
+    try:
+        names = sorted(os.listdir(path.parent))
+    except OSError:
+        return f"no such folder: {path.parent.absolute()}"
+    close = difflib.get_close_matches(path.name, names, n=1)
+    return f"did you mean {close[0]}?" if close else ""
+
+
+def _kind(mode: int) -> str:
+    kinds = {
+        stat.S_IFDIR: "a folder",
+        stat.S_IFIFO: "a pipe",
+        stat.S_IFSOCK: "a socket",
+        stat.S_IFCHR: "a device",
+        stat.S_IFBLK: "a device",
+    }
+    return kinds.get(stat.S_IFMT(mode), "something else")

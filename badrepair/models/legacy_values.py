@@ -1,0 +1,82 @@
+"""The small things in a layer's description: types, tuples, initializers and their kin."""
+
+from __future__ import annotations
+
+import inspect
+from functools import cache
+from typing import Any
+
+import keras
+
+# JSON from a file can be anything, hence Any.
+Entry = dict[str, Any]
+
+RENAMED_STRINGS = {
+    ("activation", "softmax_v2"): "softmax",
+    ("distribution", "normal"): "truncated_normal",
+}
+# How a network was compiled, with names of optimizers, losses and metrics that are looked up.
+TRAINING_KEYS = frozenset({"compile_config", "training_config"})
+# By the ending of the key, where in Keras the object is found.
+SMALL_OBJECTS = {
+    "initializer": "initializers",
+    "regularizer": "regularizers",
+    "constraint": "constraints",
+}
+
+
+def plain(value: Any) -> Any:
+    """Return parsed JSON without how it was trained, and with Keras 2's tuples as lists."""
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if value.get("class_name") in ("__tuple__", "TensorShape") and "items" in value:
+        return plain(value["items"])
+    if value.keys() == {"type", "value"}:
+        return plain(value["value"])
+    return {key: plain(item) for key, item in value.items() if key not in TRAINING_KEYS}
+
+
+def described(module: str, name: str, config: Entry) -> Entry:
+    """Return what Keras 3 builds an object of its own from."""
+    return {"module": module, "class_name": name, "config": config, "registered_name": None}
+
+
+def small_object(entry: Entry, home: str) -> Entry:
+    """Return an initializer, regularizer or constraint with the keys that Keras 3 knows."""
+    name = entry["class_name"]
+    accepted = parameters(getattr(getattr(keras, home), name))
+    config = {
+        key: RENAMED_STRINGS.get((key, value), value) if isinstance(value, str) else value
+        for key, value in (entry.get("config") or {}).items()
+        if key in accepted
+    }
+    return described(f"keras.{home}", name, config)
+
+
+def is_silent(value: Any) -> bool:
+    """Tell whether a key that Keras 3 has dropped can be dropped with this value."""
+    return value is None or value is False or (value is not True and value in (1, [1, 1]))
+
+
+def type_name(value: Any) -> Any:
+    """Return a type or a policy by its name."""
+    return value["config"]["name"] if isinstance(value, dict) else value
+
+
+@cache
+def parameters(cls: Any) -> frozenset[str]:
+    """Return what a class can be made with, its parents' arguments included.
+
+    Args:
+        cls: Any, since mypy sees no way to read `__init__` off a class.
+    """
+    found: set[str] = set()
+    for parent in inspect.getmro(cls):
+        if "__init__" in vars(parent):
+            given = inspect.signature(vars(parent)["__init__"]).parameters
+            found.update(given)
+            if not any(one.kind is one.VAR_KEYWORD for one in given.values()):
+                break
+    return frozenset(found - {"self", "args", "kwargs"})

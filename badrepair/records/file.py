@@ -1,0 +1,112 @@
+"""Read and write record files; a record that is read may come from anybody."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from badrepair import files
+from badrepair.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+SCHEMA = 1
+MOST_BYTES = 64 * 2**20
+DEEPEST = 40
+
+
+def record_path(output: Path) -> Path:
+    """Return where the record of an output stands: `repaired.keras` has `repaired.json`."""
+    return output.with_suffix(".json")
+
+
+def to_json(value: object) -> Any:
+    """Return a value as JSON knows it; NaN and infinities become null.
+
+    Raises:
+        TypeError: The value, or one inside it, has no plain form.
+    """
+    # Before the plain types: np.float64 is a float as well.
+    if isinstance(value, np.generic | np.ndarray):
+        return to_json(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): to_json(below) for key, below in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_json(below) for below in value]
+    raise TypeError(f"a record cannot hold a {type(value).__name__}")
+
+
+def write_record(path: Path, record: Mapping[str, Any], *, overwrite: bool) -> None:
+    """Write a record, whole or not at all."""
+    text = json.dumps(to_json(record), allow_nan=False, indent=1)
+    files.write_atomically(path, f"{text}\n".encode(), overwrite=overwrite)
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Return a record of the schema that this version writes.
+
+    Raises:
+        InputMissingError: There is no such file, or it may not be read.
+        DataError: `NotAFile`, or `RecordInvalid`: it is not a record that we can read.
+    """
+    raw = _read(path)
+    try:
+        record = json.loads(raw, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise _invalid(path, f"expected JSON, found something else ({error})") from error
+    if not isinstance(record, dict):
+        raise _invalid(path, f"expected an object, found a {type(record).__name__}")
+    schema = record.get("schema")
+    if type(schema) is not int or schema != SCHEMA:
+        raise _invalid(path, f"expected schema {SCHEMA}, found {json.dumps(schema)[:40]}")
+    if deeper_than(record, DEEPEST):
+        raise _invalid(path, f"expected at most {DEEPEST} levels of nesting, found more")
+    return record
+
+
+def deeper_than(value: object, levels: int) -> bool:
+    """Return whether lists and objects stand inside each other more than `levels` deep."""
+    layer = [value]
+    for _ in range(levels + 1):
+        entries = [_entries(outer) for outer in layer if isinstance(outer, dict | list)]
+        if not entries:
+            return False
+        layer = [below for inner in entries for below in inner]
+    return True
+
+
+def _entries(container: dict[str, object] | list[object]) -> Iterable[object]:
+    return container.values() if isinstance(container, dict) else container
+
+
+def _read(path: Path) -> bytes:
+    with files.require_file(path).open("rb") as file:
+        raw = file.read(MOST_BYTES + 1)
+    if len(raw) > MOST_BYTES:
+        raise _invalid(path, f"expected at most {MOST_BYTES} bytes, found more")
+    return raw
+
+
+def _invalid(path: Path, problem: str) -> DataError:
+    hint = "give the .json file that a badrepair command wrote"
+    return DataError("RecordInvalid", path, problem, hint)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")

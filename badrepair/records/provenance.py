@@ -1,0 +1,84 @@
+"""Say what was run, on which files, with which versions: what every record begins with."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import resource
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from badrepair import files
+from badrepair.records.file import SCHEMA, to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+PACKAGES = ("badrepair", "tensorflow", "keras", "numpy", "h5py")
+
+
+def provenance(  # noqa: PLR0913, PLR0917 - a record begins with so many things
+    command: str,
+    arguments: Sequence[str],
+    options: Mapping[str, Any],
+    seed: int,
+    inputs: Sequence[Path],
+    started: float,
+) -> dict[str, Any]:
+    """Return the head of a record.
+
+    Args:
+        command: The verb, such as `prune`.
+        arguments: What was typed after `badrepair`.
+        options: Every option's value, the defaults too.
+        seed: What all randomness came from.
+        inputs: Files and folders that were read.
+        started: `time.monotonic()` when the command began.
+    """
+    return {
+        "schema": SCHEMA,
+        "command": command,
+        "arguments": list(arguments),
+        "options": to_json(options),
+        "seed": seed,
+        "versions": {"python": platform.python_version(), **{p: _version(p) for p in PACKAGES}},
+        "inputs": [identity(path) for path in inputs],
+        "seconds": round(time.monotonic() - started, 3),
+        "peak_memory_mb": _peak_memory_mb(),
+    }
+
+
+def identity(path: Path) -> dict[str, Any]:
+    """Return the path, the SHA-256 and the size of a file, or of a folder with all its files.
+
+    A folder's digest is that of its files' relative names and digests, in the order of names.
+    """
+    if not path.is_dir():
+        digest = files.sha256(files.require_file(path))
+        return {"path": str(path), "sha256": digest, "bytes": path.stat().st_size}
+    whole, size = hashlib.sha256(), 0
+    below = (Path(folder, name) for folder, _, names in os.walk(path) for name in names)
+    for name, file in sorted((os.fsencode(f.relative_to(path).as_posix()), f) for f in below):
+        # A pipe or a device would never end.
+        if file.is_file():
+            whole.update(name + b"\0" + files.sha256(file).encode() + b"\n")
+            size += file.stat().st_size
+    return {"path": str(path), "sha256": whole.hexdigest(), "bytes": size}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _peak_memory_mb() -> float:
+    """Return the most memory this process ever held, in MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # The unit differs between systems: bytes on macOS, KiB elsewhere.
+    return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)

@@ -1,0 +1,234 @@
+"""Inputs must be there; outputs appear whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from badrepair import files
+from badrepair.errors import DataError, InputMissingError, OptionError, OutputError, WriteError
+from badrepair.files import check_writable, require_file, sha256, write_atomically
+
+
+def test_sha256_of_three_bytes_is_the_published_one(tmp_path):
+    path = tmp_path / "abc"
+    path.write_bytes(b"abc")
+    assert sha256(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_sha256_streams_more_than_one_piece(tmp_path):
+    content = bytes(range(256)) * 5_000
+    (tmp_path / "long").write_bytes(content)
+    assert sha256(tmp_path / "long") == hashlib.sha256(content).hexdigest()
+
+
+def test_a_present_file_is_returned(tmp_path):
+    path = tmp_path / "clean.h5"
+    path.touch()
+    assert require_file(path) == path
+
+
+def test_a_missing_file_is_named_with_its_absolute_path_and_a_neighbour(tmp_path, monkeypatch):
+    (tmp_path / "clean_validation.h5").touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputMissingError) as caught:
+        require_file(Path("clean_validaton.h5"))
+    assert caught.value.code == "InputMissing"
+    assert caught.value.where == str(tmp_path / "clean_validaton.h5")
+    assert caught.value.hint == "did you mean clean_validation.h5?"
+    assert caught.value.exit_code == 66
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    with pytest.raises(InputMissingError, match="no such folder"):
+        require_file(tmp_path / "nowhere" / "clean.h5")
+
+
+def test_a_folder_is_not_a_file(tmp_path):
+    with pytest.raises(DataError, match=r"NotAFile.*found a folder"):
+        require_file(tmp_path)
+
+
+def test_a_pipe_is_refused_without_waiting_for_its_writer(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DataError, match=r"NotAFile.*found a pipe"):
+        require_file(tmp_path / "pipe")
+
+
+def test_a_device_is_refused():
+    with pytest.raises(DataError, match=r"NotAFile.*found a device"):
+        require_file(Path("/dev/zero"))
+
+
+def test_a_file_that_may_not_be_read_is_shown_with_mode_and_owner(tmp_path, monkeypatch):
+    path = tmp_path / "secret.h5"
+    path.touch(mode=0o200)
+    path.chmod(0o200)
+    # The tests may run as root, who may read everything.
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(InputMissingError, match=rf"-w-------, owner {os.getuid()}"):
+        require_file(path)
+
+
+def test_bytes_are_written_whole_and_nothing_else_stays(tmp_path):
+    write_atomically(tmp_path / "out.json", b"{}", overwrite=False)
+    assert (tmp_path / "out.json").read_bytes() == b"{}"
+    assert os.listdir(tmp_path) == ["out.json"]
+
+
+def test_a_writer_gets_a_hidden_neighbour_with_the_same_suffix(tmp_path):
+    seen = []
+
+    def write(path):
+        seen.append(path)
+        path.write_text("model")
+
+    write_atomically(tmp_path / "net.keras", write, overwrite=False)
+    assert seen[0].parent == tmp_path
+    assert seen[0].name.startswith(f".net.keras.tmp-{os.getpid()}-")
+    assert seen[0].suffix == ".keras"
+    assert (tmp_path / "net.keras").read_text() == "model"
+
+
+def test_a_name_of_255_bytes_can_be_written(tmp_path):
+    name = "x" * 250 + ".json"
+    write_atomically(tmp_path / name, b"1", overwrite=False)
+    assert os.listdir(tmp_path) == [name]
+
+
+def test_the_mode_comes_from_the_umask(tmp_path):
+    before = os.umask(0o027)
+    try:
+        write_atomically(tmp_path / "out", b"", overwrite=False)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == 0o640
+
+
+def test_an_existing_file_stays_without_overwrite(tmp_path):
+    path = tmp_path / "out"
+    path.write_bytes(b"old")
+    with pytest.raises(OutputError) as caught:
+        write_atomically(path, b"new", overwrite=False)
+    assert (caught.value.code, caught.value.exit_code) == ("OutputExists", 73)
+    assert "--overwrite" in caught.value.hint
+    assert path.read_bytes() == b"old"
+
+
+def test_an_existing_file_is_replaced_with_overwrite(tmp_path):
+    path = tmp_path / "out"
+    path.write_bytes(b"old")
+    write_atomically(path, b"new", overwrite=True)
+    assert path.read_bytes() == b"new"
+    assert os.listdir(tmp_path) == ["out"]
+
+
+def test_a_file_that_appears_meanwhile_wins(tmp_path):
+    path = tmp_path / "out"
+
+    def write(temporary):
+        temporary.write_bytes(b"mine")
+        path.write_bytes(b"theirs")
+
+    with pytest.raises(OutputError, match="OutputExists"):
+        write_atomically(path, write, overwrite=False)
+    assert path.read_bytes() == b"theirs"
+    assert os.listdir(tmp_path) == ["out"]
+
+
+def test_file_systems_without_hard_links_are_served(tmp_path, monkeypatch):
+    def refuse(self, target):
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    write_atomically(tmp_path / "out", b"new", overwrite=False)
+    assert (tmp_path / "out").read_bytes() == b"new"
+    with pytest.raises(OutputError, match="OutputExists"):
+        write_atomically(tmp_path / "out", b"newer", overwrite=False)
+
+
+def full_disk(path):
+    path.write_bytes(b"half")
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_leaves_the_old_file_and_no_new_one(tmp_path):
+    path = tmp_path / "out"
+    path.write_bytes(b"old")
+    with pytest.raises(WriteError, match="No space left") as caught:
+        write_atomically(path, full_disk, overwrite=True)
+    assert (caught.value.code, caught.value.exit_code) == ("WriteFailed", 74)
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["out"]
+
+
+@pytest.mark.parametrize("step", ["_flush", "_publish"])
+def test_a_fault_in_any_later_step_leaves_the_old_file(tmp_path, monkeypatch, step):
+    def fail(*args, **kwargs):
+        raise OSError(errno.EIO, "Input/output error")
+
+    (tmp_path / "out").write_bytes(b"old")
+    monkeypatch.setattr(files, step, fail)
+    with pytest.raises(WriteError, match="Input/output error"):
+        write_atomically(tmp_path / "out", b"new", overwrite=True)
+    assert (tmp_path / "out").read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["out"]
+
+
+def test_ctrl_c_cleans_up(tmp_path):
+    def interrupted(path):
+        path.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(tmp_path / "out", interrupted, overwrite=False)
+    assert os.listdir(tmp_path) == []
+
+
+def test_checking_leaves_nothing_behind(tmp_path):
+    check_writable(tmp_path / "out.keras", overwrite=False, inputs=[tmp_path / "in.h5"])
+    assert os.listdir(tmp_path) == []
+
+
+def test_checking_refuses_an_existing_output(tmp_path):
+    (tmp_path / "out").touch()
+    with pytest.raises(OutputError, match="OutputExists"):
+        check_writable(tmp_path / "out", overwrite=False)
+    check_writable(tmp_path / "out", overwrite=True)
+
+
+def test_checking_refuses_a_missing_folder(tmp_path):
+    with pytest.raises(OutputError, match="OutputFolderMissing"):
+        check_writable(tmp_path / "no" / "out", overwrite=False)
+
+
+def test_checking_refuses_a_folder_that_takes_no_files():
+    with pytest.raises(OutputError, match="OutputNotWritable"):
+        check_writable(Path("/proc/out.keras"), overwrite=False)
+
+
+def test_checking_refuses_a_folder_and_a_device_even_with_overwrite(tmp_path):
+    for path in (tmp_path, Path("/dev/null")):
+        with pytest.raises(OutputError, match="NotAFile"):
+            check_writable(path, overwrite=True)
+
+
+def test_checking_refuses_a_name_that_is_too_long(tmp_path):
+    with pytest.raises(OutputError, match="OutputNotWritable"):
+        check_writable(tmp_path / ("x" * 256), overwrite=False)
+
+
+@pytest.mark.parametrize("link", ["symlink_to", "hardlink_to"])
+def test_an_output_that_is_an_input_is_refused_through_links_too(tmp_path, link):
+    source = tmp_path / "net.keras"
+    source.write_bytes(b"model")
+    getattr(tmp_path / "alias.keras", link)(source)
+    for output in (source, tmp_path / "alias.keras"):
+        with pytest.raises(OptionError) as caught:
+            check_writable(output, overwrite=True, inputs=[source])
+        assert (caught.value.code, caught.value.exit_code) == ("OutputIsInput", 2)
