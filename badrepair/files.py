@@ -130,7 +130,8 @@ def _aside(path: Path) -> Iterator[Path]:
 
 def _temporary(path: Path) -> Path:
     name = f".{path.name[:_KEPT_CHARACTERS]}.tmp-{os.getpid()}-{secrets.token_hex(4)}"
-    return path.with_name(name + path.suffix)
+    # Both endings of x.weights.h5: Keras tells the format by them.
+    return path.with_name(name + "".join(path.suffixes[-2:]))
 
 
 def _create(path: Path) -> Path:

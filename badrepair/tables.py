@@ -180,13 +180,13 @@ def _attack_cells(report: Report, attack: AttackRow | None) -> tuple[str, str, s
     if attack is None:
         without_n = report.clean is not None and report.clean.false_rejection_rate is None
         detected = NOT_APPLICABLE if without_n else NOT_MEASURED
-        return NOT_MEASURED, detected, NOT_MEASURED, NOT_MEASURED, "0"
+        return NOT_MEASURED, detected, NOT_MEASURED, NOT_APPLICABLE, "0"
     effectiveness = attack.defense_effectiveness
     return (
         rate_cell(attack.attack_success_rate),
         _answered_n(attack.detection_rate),
         rate_cell(attack.recovered_accuracy),
-        NOT_MEASURED if effectiveness is None else f"{100 * effectiveness:.2f} %",
+        NOT_APPLICABLE if effectiveness is None else f"{100 * effectiveness:.2f} %",
         str(attack.attack_success_rate.n),
     )
 

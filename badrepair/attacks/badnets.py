@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from badrepair.types import Dataset
 from badrepair.views import Mapped
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from badrepair.views import Array
 
 

@@ -18,7 +18,7 @@ from badrepair.cli.strip import strip
 
 USAGE = 2
 # Typer brings its own copy of click in some versions: this is that copy's UsageError.
-UsageError = typer.BadParameter.__mro__[1]
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 app = typer.Typer(
     name="badrepair",

@@ -55,7 +55,7 @@ def takes(options: type[Options]) -> Callable[[Callable[[Options], None]], Calla
 def _place(annotation: Any) -> int:
     """Return where an option's panel stands in --help: those of one command in the middle."""
     panel = getattr(annotation.__metadata__[0], "rich_help_panel", None)
-    return {MODEL: 0, DATA: 1, OUTPUT: 3, RUN: 4}.get(panel, 2)
+    return {MODEL: 0, DATA: 1, OUTPUT: 3, RUN: 4}.get(str(panel), 2)
 
 
 def _default(field: dataclasses.Field[Any]) -> Any:

@@ -8,6 +8,7 @@ import sys
 import time
 import warnings
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, TypeVar
 
 from rich.console import Console
@@ -24,13 +25,12 @@ Item = TypeVar("Item")
 PIPE_WIDTH = 120
 SECONDS_BEFORE_A_BAR = 1.0
 
-_quiet = False
+_quiet: ContextVar[bool] = ContextVar("quiet", default=False)
 
 
 def set_quiet(quiet: bool) -> None:
     """Show errors and data only."""
-    global _quiet  # noqa: PLW0603 - one process has one terminal
-    _quiet = quiet
+    _quiet.set(quiet)
 
 
 def out() -> Console:
@@ -45,13 +45,18 @@ def err() -> Console:
 
 def note(message: str) -> None:
     """Say something on stderr, unless --quiet."""
-    if not _quiet:
-        err().print(escape(message))
+    if not _quiet.get():
+        err().print(_printable(message), markup=False)
 
 
 def complain(line: str) -> None:
     """Print an error as exactly one line."""
-    err().print(escape(" ".join(line.split())), style="red", markup=True)
+    err().print(_printable(" ".join(line.split())), style="red", markup=False)
+
+
+def _printable(text: str) -> str:
+    """Return the text with control characters spelt out: a file's words may hold some."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 class Bars:
@@ -107,7 +112,7 @@ def drawing() -> Iterator[None]:
     """Show progress bars inside the block, if somebody is there to see them."""
     from badrepair import progress
 
-    if _quiet or not sys.stderr.isatty():
+    if _quiet.get() or not sys.stderr.isatty():
         yield
         return
     with progress.using(Bars()):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -98,15 +99,10 @@ def _make_badnet(options: DemoOptions) -> None:
         "test_poisoned.h5": trigger.poisoned(test, "patch"),
     }
     for name, dataset in written.items():
-        files.write_atomically(
-            options.out / name,
-            lambda path, dataset=dataset: hdf5.write(dataset, path),
-            overwrite=True,
-        )
+        files.write_atomically(options.out / name, partial(hdf5.write, dataset), overwrite=True)
     model = _train(trigger.poison(training, POISON_RATE, seed=options.seed), options.seed)
-    files.write_atomically(
-        options.out / "badnet.keras", lambda path: write_model(model, path), overwrite=True
-    )
+    badnet = options.out / "badnet.keras"
+    files.write_atomically(badnet, partial(write_model, model), overwrite=True)
 
 
 def _digits(seed: int) -> tuple[Dataset, Dataset, Dataset]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, cast, get_args
+
+import numpy as np
 
 from badrepair import data, records
 from badrepair.cli import console
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import keras
-    import numpy as np
     from numpy.typing import NDArray
 
     from badrepair.cli.options import DataOptions, DefenseOptions, PictureOptions
@@ -165,9 +166,10 @@ def range_for_pictures(options: PredictOptions, model: keras.Model) -> ranges.Mo
         )
     elif options.input_range.value == "auto" and beside.exists():
         recorded = records.read_record(beside).get("input_range", {}).get("value")
-        if recorded in get_args(ranges.ModelRange):
-            console.note(f"the model takes {recorded}, says {beside}")
-            return recorded
+        for known in get_args(ranges.ModelRange):
+            if known == recorded:
+                console.note(f"the model takes {known}, says {beside}")
+                return cast("ranges.ModelRange", known)
     return _decide_range(options, model, clean, "")[0]
 
 
@@ -176,7 +178,8 @@ def _decide_range(
 ) -> tuple[ranges.ModelRange, str]:
     """Return the range that the model takes, and a sentence that says how it was found."""
     if options.input_range.value != "auto":
-        return options.input_range.value, f"--input-range {options.input_range.value}"
+        chosen = cast("ranges.ModelRange", options.input_range.value)
+        return chosen, f"--input-range {chosen}"
     sentence, found = (
         _surmised_range(model) if clean is None else _tried_range(model, clean, options)
     )
@@ -193,7 +196,7 @@ def _tried_range(
         answers = inference.answers(
             model, part.images, batch_size=options.batch_size, label="trying input ranges"
         )
-        return answers == part.labels
+        return np.asarray(answers == part.labels)
 
     trial = ranges.try_ranges(clean, right)
     if trial.decisive:

@@ -95,7 +95,7 @@ class DataOptions(PictureOptions):
         list[str],
         typer.Option(
             metavar="[NAME=]FILE",
-            help="Triggered images labelled with the attacker's target, to measure with; repeatable.",
+            help="Triggered images labelled with the attacker's target; only measured; repeatable.",
             rich_help_panel=DATA,
         ),
     ] = field(default_factory=list)

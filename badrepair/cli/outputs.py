@@ -6,6 +6,7 @@ import dataclasses
 import json
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from badrepair import files, records, tables
 from badrepair.cli import console
 from badrepair.cli.inputs import named_path
 from badrepair.cli.options import Format
-from badrepair.models.save import write_model
+from badrepair.models.save import require_format, write_model
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -60,9 +61,7 @@ class Plan:
         """
         overwrite = self.options.overwrite
         for path, model in models.items():
-            files.write_atomically(
-                path, lambda target, model=model: write_model(model, target), overwrite=overwrite
-            )
+            files.write_atomically(path, partial(write_model, model), overwrite=overwrite)
         measured = [evaluated(name, path, report) for name, (report, path) in reports.items()]
         content = {
             **records.provenance(
@@ -91,6 +90,7 @@ def plan(options: DefenseOptions, targets: Sequence[Path]) -> Plan:
         named.append(Path(options.arch))
     sources = tuple(path for path in named if path is not None)
     for target in targets:
+        require_format(target)
         for path in (target, records.record_path(target)):
             files.check_writable(path, overwrite=options.overwrite, inputs=sources)
     return Plan(options, sources)

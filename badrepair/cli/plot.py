@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,7 +15,7 @@ from badrepair.cli.options import OUTPUT, RunOptions
 from badrepair.errors import DataError, OptionError
 
 if TYPE_CHECKING:
-    from badrepair.plots import Suffix
+    from collections.abc import Iterator, Mapping, Sequence
 
 
 class Kind(StrEnum):
@@ -65,42 +65,60 @@ def plot(options: PlotOptions) -> None:
     sample images, and the superimposition of two images.
     """
     from badrepair import files, plots
+
+    drawings = [
+        Drawing(kind, record, target)
+        for path in options.records
+        for kind, record in _figures_of(path, options.kind)
+        for target in _targets(path, kind, options.output)
+    ]
+    _require_one_figure_a_file(drawings)
+    for drawing in drawings:
+        drawing.target.parent.mkdir(parents=True, exist_ok=True)
+        files.check_writable(drawing.target, overwrite=options.overwrite, inputs=options.records)
+    for drawing in drawings:
+        suffix: plots.Suffix = "svg" if drawing.target.suffix == ".svg" else "png"
+        image = plots.render(plots.draw(drawing.kind, drawing.record), suffix)
+        files.write_atomically(drawing.target, image, overwrite=options.overwrite)
+        console.note(f"wrote {drawing.target}")
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One figure and where it goes."""
+
+    kind: str
+    record: Mapping[str, Any]
+    target: Path
+
+
+def _figures_of(path: Path, wanted: Sequence[Kind]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    from badrepair import plots
     from badrepair.records import read_record
 
-    figures: dict[Path, tuple[str, Suffix]] = {}
-    drawings = []
-    for path in options.records:
-        record = read_record(path)
-        kinds = [kind.value for kind in options.kind] or list(plots.available(record))
-        if not kinds:
-            raise DataError(
-                "FigureNotInRecord",
-                path,
-                "expected a record that holds figures, found none in it",
-                "take the record of prune or strip",
+    record = read_record(path)
+    kinds = [kind.value for kind in wanted] or plots.available(record)
+    if not kinds:
+        raise DataError(
+            "FigureNotInRecord",
+            path,
+            "expected a record that holds figures, found none in it",
+            "take the record of prune or strip",
+        )
+    for kind in kinds:
+        yield kind, record
+
+
+def _require_one_figure_a_file(drawings: Sequence[Drawing]) -> None:
+    targets = [drawing.target for drawing in drawings]
+    for target in targets:
+        if targets.count(target) > 1:
+            raise OptionError(
+                "OneFileManyFigures",
+                target,
+                f"expected one figure for this file, found {targets.count(target)}",
+                "give one --kind, or a folder as --output",
             )
-        for kind in kinds:
-            targets = _targets(path, kind, options.output)
-            for target in targets:
-                if target in figures:
-                    raise OptionError(
-                        "OneFileManyFigures",
-                        target,
-                        "expected one figure for this file, found more",
-                        "give one --kind, or a folder as --output",
-                    )
-                figures[target] = (kind, _suffix(target))
-            drawings.append((kind, record, targets))
-    for target in figures:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        files.check_writable(target, overwrite=options.overwrite, inputs=options.records)
-    for kind, record, targets in drawings:
-        figure = plots.draw(kind, record)
-        for target in targets:
-            files.write_atomically(
-                target, plots.render(figure, _suffix(target)), overwrite=options.overwrite
-            )
-    console.note("wrote " + ", ".join(str(path) for path in figures))
 
 
 def _targets(record: Path, kind: str, output: Path | None) -> tuple[Path, ...]:
@@ -108,7 +126,3 @@ def _targets(record: Path, kind: str, output: Path | None) -> tuple[Path, ...]:
         return (output,)
     folder = record.parent if output is None else output
     return tuple(folder / f"{record.stem}-{kind}{suffix}" for suffix in (".png", ".svg"))
-
-
-def _suffix(path: Path) -> Suffix:
-    return "svg" if path.suffix == ".svg" else "png"

@@ -16,6 +16,9 @@ from badrepair.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+# What a folder is searched for; a file that is named counts whatever its name.
+SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".gif"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class PredictOptions(PictureOptions):
@@ -91,8 +94,6 @@ def predict(options: PredictOptions) -> None:
 
 def _pictures(named: Sequence[Path]) -> list[Path]:
     """Return the pictures in the order in which they were named, folders in order of names."""
-    from badrepair.data.pictures import SUFFIXES
-
     found: list[Path] = []
     for path in named:
         if not path.is_dir():

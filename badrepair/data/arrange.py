@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _PIXEL_KINDS = "biuf"
 
 
-def arrange(  # noqa: PLR0913 - one keyword an option
+def arrange(
     raw: RawData,
     *,
     input_shape: InputShape,

@@ -33,8 +33,8 @@ def class_numbers(stored: Array, count: int, classes: int | None, where: Path) -
         DataError: If the labels are none of that.
     """
     if stored.ndim == 0 or len(stored) != count:
-        found = len(stored) if stored.ndim else "a single"
-        raise DataError("CountMismatch", where, f"{count} images but {found} labels")
+        found = f"{len(stored)} labels" if stored.ndim else "a single label"
+        raise DataError("CountMismatch", where, f"{count} images but {found}")
     if stored.ndim == 2 and stored.shape[1] > 1 and stored.dtype.kind in "biuf":
         labels = _from_one_hot(stored, where)
     else:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from badrepair.errors import DataError
@@ -15,6 +14,8 @@ from badrepair.views import Mapped, batches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
 
     from badrepair.types import Dataset
     from badrepair.views import Array
@@ -56,7 +57,7 @@ class RangeTrial:
     @property
     def sentence(self) -> str:
         """Return what was seen, in one line."""
-        worst = min(RANGES, key=self.accuracies.__getitem__)
+        worst = next(name for name in RANGES if name != self.best)
         found = f"the model takes {_dots(self.best)}" if self.decisive else "the range is in doubt"
         return (
             f"{found}: clean accuracy {_percent(self.accuracies[self.best])} at"

@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 import weakref
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
@@ -103,8 +104,8 @@ def spooled(stream: Readable, size: int, where: Path) -> IO[bytes]:
     if shutil.disk_usage(folder).free < size:
         problem = f"needs {size / 2**30:.1f} GiB in {folder} to unpack it"
         raise ResourceError("DiskFull", where, problem, "set TMPDIR to a folder with more room")
-    file = tempfile.TemporaryFile()  # noqa: SIM115 - it outlives this function
-    try:
+    with ExitStack() as until_done:
+        file = until_done.enter_context(tempfile.TemporaryFile())
         left = size
         while left and (piece := stream.read(min(left, _PIECE_BYTES))):
             file.write(piece)
@@ -112,7 +113,5 @@ def spooled(stream: Readable, size: int, where: Path) -> IO[bytes]:
         if left:
             raise DataError("Truncated", where, f"{left:,} of {size:,} bytes are missing")
         file.flush()
-    except BaseException:
-        file.close()
-        raise
+        until_done.pop_all()
     return file

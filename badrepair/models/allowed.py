@@ -26,7 +26,7 @@ def _names(text: str) -> frozenset[str]:
 
 
 MODELS = frozenset({"Functional", "Model", "Sequential"})
-OPERATIONS = frozenset({"Add", "Multiply", "Reshape", "Subtract", "TrueDivide"})
+OPERATIONS = frozenset({"Add", "Log", "Multiply", "Reshape", "Subtract", "TrueDivide"})
 BLOCKS = frozenset({"LayerScale", "StochasticDepth"})
 LAYERS = frozenset(
     f"{family}{rank}D"
@@ -219,7 +219,9 @@ class _Walk:
         return f"layer {ascii(name)[1:-1][:80]}" if isinstance(name, str) else layer
 
     def _error(self, code: str, layer: str, problem: str, hint: str = "") -> ModelError:
-        return ModelError(code, self.path, f"{layer}: {problem}", hint)
+        # Class and module names come from the file: they must not steer a terminal.
+        shown = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in problem)
+        return ModelError(code, self.path, f"{layer}: {shown[:300]}", hint)
 
 
 def _is_good_name(name: str) -> bool:

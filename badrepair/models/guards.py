@@ -8,16 +8,18 @@ outputs sum to one, and N wins where s is 1. Abstaining by zeros would answer cl
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 from keras import layers, ops
-from numpy.typing import NDArray
 
 from badrepair.errors import ModelError
 from badrepair.models.logits import logits_model
 from badrepair.models.surgery import copy_model
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 GUARD_LAYER = "classes_and_poisoned"
 # A flag is a ramp this steep: all but a band of a millionth around the threshold is 0 or 1.

@@ -75,7 +75,7 @@ def smooth_noise(n: int, shape: tuple[int, int, int], *, seed: int) -> NDArray[n
         for plane in coarse.reshape(-1, COARSE, COARSE)
     ]
     images = np.stack(planes).reshape(n, channels, height, width).transpose(0, 2, 3, 1)
-    return np.clip(images, 0, 1)
+    return np.asarray(np.clip(images, 0, 1))
 
 
 def _response(model: keras.Model, images: NDArray[np.float32]) -> tuple[float, float]:

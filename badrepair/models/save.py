@@ -30,14 +30,25 @@ def write_model(model: keras.Model, path: Path) -> None:
     Raises:
         OptionError: OutputFormat, if the name ends otherwise.
     """
+    require_format(path)
     if path.name.endswith(WEIGHTS_ENDING):
         model.save_weights(path)
-    elif path.suffix in WHOLE_ENDINGS:
-        with _without_legacy_note():
-            model.save(path)
-    else:
-        endings = ", ".join((*WHOLE_ENDINGS, WEIGHTS_ENDING))
-        problem = f"expected a name that ends in {endings}, found {path.suffix or 'no ending'}"
+        return
+    with _without_legacy_note():
+        model.save(path)
+
+
+def require_format(path: Path) -> None:
+    """Refuse a file name from which no format follows, before any work is done.
+
+    Raises:
+        OptionError: OutputFormat, if the name ends in none of the known endings.
+    """
+    endings = (*WHOLE_ENDINGS, WEIGHTS_ENDING)
+    if not path.name.endswith(endings):
+        problem = (
+            f"expected a name that ends in {', '.join(endings)}, found {path.suffix or 'no ending'}"
+        )
         raise OptionError("OutputFormat", path, problem)
 
 

@@ -64,9 +64,7 @@ def _dissolve(operation: Any) -> Any:
     if not isinstance(operation, keras.Model):
         return operation
     # `_run_through_graph` is how Keras itself runs (and clones) a Functional network.
-    return lambda *inputs, **_: operation._run_through_graph(
-        inputs[0], operation_fn=lambda inner: _dissolve(inner)
-    )
+    return lambda *inputs, **_: operation._run_through_graph(inputs[0], operation_fn=_dissolve)
 
 
 def nodes(model: keras.Model) -> Iterator[Any]:

@@ -63,7 +63,6 @@ def _compiled_step(model: keras.Model, learning_rate: float, held_at_zero: Seque
     optimizer.build(model.trainable_variables)
     loss_of = keras.losses.SparseCategoricalCrossentropy(from_logits=not is_normalised(model))
 
-    @tf.function(autograph=False, reduce_retracing=True)
     def step(images: Any, labels: Any) -> None:
         with tf.GradientTape() as tape:
             loss = loss_of(labels, model(images, training=True)) + sum(model.losses)
@@ -72,7 +71,7 @@ def _compiled_step(model: keras.Model, learning_rate: float, held_at_zero: Seque
         for variable, mask in held_at_zero:
             variable.assign(variable * mask)
 
-    return step
+    return tf.function(step, autograph=False, reduce_retracing=True)
 
 
 def _seed_layers(model: keras.Model, seed: int) -> None:

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 DOTS_PER_INCH = 200
 
 
+Suffix = Literal["png", "svg"]
+
+
 class Kind(NamedTuple):
     """One kind of figure.
 
@@ -79,9 +82,7 @@ def draw(kind: str, record: Mapping[str, Any]) -> Figure:
         return KINDS[kind].draw(record)
 
 
-def render(
-    figure: Figure, suffix: Literal["png", "svg"], *, dots_per_inch: int = DOTS_PER_INCH
-) -> bytes:
+def render(figure: Figure, suffix: Suffix, *, dots_per_inch: int = DOTS_PER_INCH) -> bytes:
     """Return the bytes of an image file; the same figure gives the same bytes every time."""
     metadata = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
     if suffix not in metadata:

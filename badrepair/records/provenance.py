@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PACKAGES = ("badrepair", "tensorflow", "keras", "numpy", "h5py")
 
 
-def provenance(  # noqa: PLR0913, PLR0917 - a record begins with so many things
+def provenance(
     command: str,
     arguments: Sequence[str],
     options: Mapping[str, Any],

@@ -58,20 +58,21 @@ def test_bgr_of_grey_images_makes_no_sense():
 
 
 def test_nothing_is_read_until_it_is_asked_for():
+    asked = []
+
     class Watched:
         shape = (10**6, 5, 6, 3)
-        asked = []
 
         def __len__(self):
             return self.shape[0]
 
         def __getitem__(self, key):
-            self.asked.append(key)
+            asked.append(key)
             return np.zeros((len(range(len(self))[key]), 5, 6, 3), np.uint8)
 
     data = fitted(Watched(), np.zeros(10**6))
     assert data.images[7:9].shape == (2, 5, 6, 3)
-    assert Watched.asked == [slice(None, 1), slice(7, 9)]
+    assert asked == [slice(None, 1), slice(7, 9)]
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from badrepair.data.ranges import choose_range, scaled, stored_range
+from badrepair.data.ranges import RangeTrial, scaled, stored_range, try_ranges
 from badrepair.errors import DataError
 from badrepair.types import Dataset
 
@@ -63,56 +63,69 @@ def test_nothing_is_scaled_needlessly(wanted):
     assert scaled(data, "0-255", wanted) is data
 
 
-def brightness_judge(good, bad, takes):
-    """Return an accuracy function: `good` if the brightest pixel is that of the range it takes."""
+def right_where(brightest, right, otherwise):
+    """Return a judge of which images are answered right, by the range that they come in."""
 
-    def accuracy_of(data):
-        return good if data.images[:].max() == takes else bad
+    def right_of(data):
+        answers = right if data.images[:].max() == brightest else otherwise
+        return np.resize(np.array(answers, dtype=bool), len(data))
 
-    return accuracy_of
+    return right_of
 
 
 @pytest.mark.parametrize("pixels", [[0, 1], [0, 255]])
 @pytest.mark.parametrize(("takes", "name"), [(1, "0-1"), (255, "0-255")])
-def test_the_range_with_the_better_answers_wins(pixels, takes, name):
-    data = dataset(pixels, count=500)
-    choice = choose_range(data, brightness_judge(0.972, 0.013, takes))
+def test_the_range_with_the_better_answers_wins_whatever_is_stored(pixels, takes, name):
+    trial = try_ranges(dataset(pixels, count=500), right_where(takes, [1, 1, 1, 1, 0], [0]))
     other = {"0-1": "0-255", "0-255": "0-1"}[name]
-    assert choice.model_range == name
-    assert choice.accuracies == {name: 0.972, other: 0.013}
-    assert choice.n == 500
+    assert trial.best == name
+    assert trial.decisive
+    assert trial.accuracies == {name: 0.8, other: 0.0}
+    assert trial.n == 500
 
 
-def test_the_choice_is_said_in_one_line():
-    choice = choose_range(dataset([0, 255], count=500), brightness_judge(0.972, 0.013, 1))
-    assert choice.sentence == (
-        "the model takes 0..1: clean accuracy 97.2 % against 1.3 % at 0..255 (500 images)"
+def test_only_images_that_the_ranges_answer_differently_count():
+    # 6 images are right at 0..1 only, none at 0..255 only: two tails of (1/2)^6 make 1/32.
+    judge = right_where(1, [1] * 6 + [1] * 4 + [0] * 2, [0] * 6 + [1] * 4 + [0] * 2)
+    trial = try_ranges(dataset([0, 255], count=12), judge)
+    assert trial.p_value == pytest.approx(1 / 32)
+    assert trial.decisive
+
+
+def test_five_against_none_is_not_enough():
+    trial = try_ranges(dataset([0, 255], count=5), right_where(1, [1], [0]))
+    assert trial.p_value == pytest.approx(2 / 32)
+    assert not trial.decisive
+
+
+def test_one_against_one_says_nothing():
+    trial = try_ranges(dataset([0, 255], count=2), right_where(1, [1, 0], [0, 1]))
+    assert trial.p_value == 1
+    assert not trial.decisive
+
+
+def test_equal_answers_say_nothing_and_both_ranges_are_named():
+    trial = try_ranges(dataset([0, 255], count=10), right_where(1, [1], [1]))
+    assert trial.p_value == 1
+    assert trial.sentence == (
+        "the range is in doubt: clean accuracy 100.0 % at 0..1 against 100.0 % at 0..255"
+        " (10 images)"
+    )
+
+
+def test_a_decision_is_said_in_one_line():
+    trial = RangeTrial(accuracies={"0-1": 0.0128, "0-255": 0.972}, n=500, p_value=1e-9)
+    assert trial.sentence == (
+        "the model takes 0..255: clean accuracy 97.2 % at 0..255 against 1.3 % at 0..1 (500 images)"
     )
 
 
 def test_no_more_than_the_sample_is_scored():
     sizes = []
 
-    def accuracy_of(data):
+    def right_of(data):
         sizes.append(len(data))
-        return float(data.images[:].max() == 1)
+        return np.ones(len(data), dtype=bool)
 
-    assert choose_range(dataset([0, 255], count=500), accuracy_of, sample=60).n == 60
+    assert try_ranges(dataset([0, 255], count=500), right_of, sample=60).n == 60
     assert sizes == [60, 60]
-
-
-def test_overlapping_intervals_are_not_decided():
-    # Wilson at n = 10: 5 hits 0.237..0.763, 9 hits 0.596..0.982; at n = 100: 50 hits
-    # 0.404..0.596 and 90 hits 0.826..0.945.
-    judge = brightness_judge(0.9, 0.5, 1)
-    with pytest.raises(DataError) as caught:
-        choose_range(dataset([0, 255], count=10), judge)
-    assert caught.value.code == "RangeAmbiguous"
-    assert "90.0 % at 0..1 and 50.0 % at 0..255" in caught.value.problem
-    assert caught.value.hint == "--input-range 0-1 or --input-range 0-255"
-    assert choose_range(dataset([0, 255], count=100), judge).model_range == "0-1"
-
-
-def test_equal_accuracies_are_not_decided():
-    with pytest.raises(DataError, match="RangeAmbiguous"):
-        choose_range(dataset([0, 255], count=500), lambda data: 1.0)

@@ -135,7 +135,6 @@ def test_nested_models_random_layers_and_operations_load(tmp_path, suffix):
 @pytest.mark.parametrize(
     "name", ["MobileNetV2", "MobileNetV3Small", "EfficientNetB0", "ResNet50V2", "ConvNeXtTiny"]
 )
-@pytest.mark.slow
 def test_the_networks_of_keras_applications_pass(tmp_path, name):
     build = getattr(keras.applications, name)
     model = build(weights=None, input_shape=(32, 32, 3), classes=10)
