@@ -13,7 +13,7 @@ import typer
 
 from badrepair.cli import console
 from badrepair.cli.command import takes
-from badrepair.cli.options import OUTPUT, RUN, RunOptions
+from badrepair.cli.options import OUTPUT, Overwrite, RunOptions, Seed
 from badrepair.errors import OutputError
 
 if TYPE_CHECKING:
@@ -39,12 +39,8 @@ class DemoOptions(RunOptions):
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Where to put the files.", rich_help_panel=OUTPUT)
     ] = Path("demo")
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace an earlier demo.", rich_help_panel=OUTPUT)
-    ] = False
-    seed: Annotated[
-        int, typer.Option(min=0, help="Fixes every random choice.", rich_help_panel=RUN)
-    ] = 0
+    overwrite: Overwrite = False
+    seed: Seed = 0
 
 
 @takes(DemoOptions)

@@ -11,7 +11,7 @@ import typer
 
 from badrepair.cli import console
 from badrepair.cli.command import GATE_MISSED, takes
-from badrepair.cli.options import MODEL, OUTPUT, DataOptions
+from badrepair.cli.options import MODEL, OUTPUT, Arch, DataOptions, Overwrite
 from badrepair.errors import DataError, OptionError
 
 if TYPE_CHECKING:
@@ -42,12 +42,7 @@ class EvaluateOptions(DataOptions):
             rich_help_panel=MODEL,
         ),
     ] = None
-    arch: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME|FILE", help="Architecture of weights-only files.", rich_help_panel=MODEL
-        ),
-    ] = None
+    arch: Arch = None
     classes: Annotated[
         int | None,
         typer.Option(
@@ -79,10 +74,7 @@ class EvaluateOptions(DataOptions):
             rich_help_panel=OUTPUT,
         ),
     ] = None
-    overwrite: Annotated[
-        bool,
-        typer.Option("--overwrite", help="Replace an existing output.", rich_help_panel=OUTPUT),
-    ] = False
+    overwrite: Overwrite = False
 
 
 @takes(EvaluateOptions)

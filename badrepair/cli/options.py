@@ -45,6 +45,21 @@ class InputRange(StrEnum):
 
 MODEL, DATA, RUN, OUTPUT = "The model", "The data", "The run", "The output"
 
+# Options that stand in several commands and belong to no group below.
+Overwrite = Annotated[
+    bool,
+    typer.Option("--overwrite", help="Replace existing outputs.", rich_help_panel=OUTPUT),
+]
+Seed = Annotated[int, typer.Option(min=0, help="Fixes every random choice.", rich_help_panel=RUN)]
+Arch = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|FILE",
+        help="Architecture of a weights-only file: deepid, small-cnn, JSON or a model file.",
+        rich_help_panel=MODEL,
+    ),
+]
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
@@ -126,8 +141,8 @@ class DataOptions(PictureOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DefenseOptions(DataOptions):
-    """Options of a command that makes a defended model."""
+class ModelOptions(RunOptions):
+    """Which model."""
 
     model: Annotated[
         Path,
@@ -143,14 +158,13 @@ class DefenseOptions(DataOptions):
             metavar="FILE", help="Put the weights of this file in.", rich_help_panel=MODEL
         ),
     ] = None
-    arch: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME|FILE",
-            help="Architecture of a weights-only file: deepid, small-cnn, JSON or a model file.",
-            rich_help_panel=MODEL,
-        ),
-    ] = None
+    arch: Arch = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DefenseOptions(ModelOptions, DataOptions):
+    """Options of a command that makes a defended model."""
+
     test: Annotated[
         Path | None,
         typer.Option(
@@ -165,10 +179,5 @@ class DefenseOptions(DataOptions):
             "--output", "-o", metavar="FILE", help="The model to write.", rich_help_panel=OUTPUT
         ),
     ]
-    overwrite: Annotated[
-        bool,
-        typer.Option("--overwrite", help="Replace existing outputs.", rich_help_panel=OUTPUT),
-    ] = False
-    seed: Annotated[
-        int, typer.Option(min=0, help="Fixes every random choice.", rich_help_panel=RUN)
-    ] = 0
+    overwrite: Overwrite = False
+    seed: Seed = 0

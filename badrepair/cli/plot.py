@@ -11,7 +11,7 @@ import typer
 
 from badrepair.cli import console
 from badrepair.cli.command import takes
-from badrepair.cli.options import OUTPUT, RunOptions
+from badrepair.cli.options import OUTPUT, Overwrite, RunOptions
 from badrepair.errors import DataError, OptionError
 
 if TYPE_CHECKING:
@@ -52,9 +52,7 @@ class PlotOptions(RunOptions):
             rich_help_panel=OUTPUT,
         ),
     ] = None
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace existing figures.", rich_help_panel=OUTPUT)
-    ] = False
+    overwrite: Overwrite = False
 
 
 @takes(PlotOptions)

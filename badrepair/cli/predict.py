@@ -10,7 +10,7 @@ import typer
 
 from badrepair.cli import console
 from badrepair.cli.command import takes
-from badrepair.cli.options import DATA, MODEL, PictureOptions
+from badrepair.cli.options import DATA, ModelOptions, PictureOptions
 from badrepair.errors import DataError
 
 if TYPE_CHECKING:
@@ -21,32 +21,12 @@ SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", "
 
 
 @dataclass(frozen=True, kw_only=True)
-class PredictOptions(PictureOptions):
+class PredictOptions(ModelOptions, PictureOptions):
     """Options of `badrepair predict`."""
 
     images: Annotated[
         list[Path], typer.Argument(metavar="IMAGE|FOLDER...", help="Pictures, or folders of them.")
     ]
-    model: Annotated[
-        Path,
-        typer.Option(
-            metavar="FILE",
-            help=".keras, or .h5 whole or weights only, of Keras 2.2 and later.",
-            rich_help_panel=MODEL,
-        ),
-    ]
-    weights: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Put the weights of this file in.", rich_help_panel=MODEL
-        ),
-    ] = None
-    arch: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME|FILE", help="Architecture of a weights-only file.", rich_help_panel=MODEL
-        ),
-    ] = None
     clean: Annotated[
         Path | None,
         typer.Option(

@@ -121,7 +121,7 @@ def prune(options: PruneOptions) -> None:
         command="prune",
         models=written,
         shown=[tables.evaluation_table(list(reports.items()))],
-        sentences=[result.choices["why"], measured_on],
+        sentences=[result.choices["why"], result.choices["why_epoch"], measured_on],
         reports={name: (report, files_of.get(name)) for name, report in reports.items()},
         record={
             "input_range": {"value": opened.input_range, "why": opened.why},

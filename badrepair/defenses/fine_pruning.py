@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from badrepair.models.surgery import Mask
     from badrepair.types import Dataset
 
+# Accuracies are multiples of 1/n: this only forgives what subtraction adds.
+ROUNDING = 1e-9
+
 
 @dataclass(frozen=True, kw_only=True)
 class FinePruning:
@@ -68,7 +71,8 @@ class FinePruning:
         level = last_within(accuracies, self.max_drop)
         pruned, _ = pruner.apply(order[:level])
         tuned, masks = pruner.apply(order[:level])
-        tuned_accuracies = self._fine_tune(tuned, masks, tuning, held_out)
+        floor = accuracies[0] - self.max_drop
+        tuning_curve, epoch = self._fine_tune(tuned, masks, tuning, held_out, floor)
         return RepairResult(
             model=tuned,
             stages={"pruned": pruned, "fine-tuned": tuned} if self.epochs else {"pruned": pruned},
@@ -83,23 +87,39 @@ class FinePruning:
                 "level": level,
                 "max_drop": self.max_drop,
                 "baseline_accuracy": float(accuracies[0]),
-                "tuned_accuracies": tuned_accuracies,
+                "tuning_curve": tuning_curve,
+                "epoch": epoch,
                 "images": {"tuning": len(tuning), "held_out": len(held_out)},
                 "why": _why(accuracies, level, self.max_drop, len(held_out)),
+                "why_epoch": _why_epoch(tuning_curve, epoch, floor),
             },
         )
 
     def _fine_tune(
-        self, model: keras.Model, masks: Sequence[Mask], tuning: Dataset, held_out: Dataset
-    ) -> list[float]:
-        """Train in place with the pruned channels held at zero; return held-out accuracies."""
-        accuracies: list[float] = []
+        self,
+        model: keras.Model,
+        masks: Sequence[Mask],
+        tuning: Dataset,
+        held_out: Dataset,
+        floor: float,
+    ) -> tuple[list[float], int]:
+        """Train in place with the pruned channels held at zero, and keep the last good epoch.
 
-        def measure(_: int) -> None:
+        Returns:
+            Held-out accuracy after every epoch, and the epoch that was kept: the last one that
+            is not below `floor`, or 0, which is before fine-tuning.
+        """
+        accuracies: list[float] = []
+        kept = (0, model.get_weights())
+
+        def judge(epoch: int) -> None:
+            nonlocal kept
             answers = inference.answers(
                 model, held_out.images, batch_size=self.batch_size, label="held-out accuracy"
             )
             accuracies.append(float(np.mean(answers == held_out.labels)))
+            if accuracies[-1] >= floor - ROUNDING:
+                kept = (epoch, model.get_weights())
 
         train(
             model,
@@ -109,10 +129,12 @@ class FinePruning:
             batch_size=self.tuning_batch,
             seed=self.seed,
             held_at_zero=masks,
-            after_epoch=measure,
+            after_epoch=judge,
             label="fine-tuning",
         )
-        return accuracies
+        epoch, weights = kept
+        model.set_weights(weights)
+        return accuracies, epoch
 
 
 def last_within(accuracies: NDArray[np.float64], max_drop: float) -> int:
@@ -122,8 +144,7 @@ def last_within(accuracies: NDArray[np.float64], max_drop: float) -> int:
         accuracies: After pruning 0, 1, … channels, shape (C + 1,).
         max_drop: In [0, 1]. A fall of exactly that much still passes.
     """
-    # Rates are multiples of 1/n: the slack only forgives rounding.
-    failing = np.flatnonzero(accuracies[0] - accuracies > max_drop + 1e-9)
+    failing = np.flatnonzero(accuracies[0] - accuracies > max_drop + ROUNDING)
     return int(failing[0]) - 1 if len(failing) else len(accuracies) - 1
 
 
@@ -134,6 +155,20 @@ def _why(accuracies: NDArray[np.float64], level: int, max_drop: float, n: int) -
     return (
         f"{kept} right, the next one {accuracies[level + 1]:.2%};"
         f" the budget is {max_drop:.2%} below {accuracies[0]:.2%}"
+    )
+
+
+def _why_epoch(accuracies: list[float], epoch: int, floor: float) -> str:
+    if not accuracies:
+        return "no fine-tuning was asked for"
+    if epoch == 0:
+        return (
+            f"fine-tuning was undone: its best epoch has {max(accuracies):.2%} of the held-out"
+            f" clean images right, below the budget's {floor:.2%}"
+        )
+    return (
+        f"kept epoch {epoch} of {len(accuracies)}, the last with held-out clean accuracy within"
+        f" the budget ({accuracies[epoch - 1]:.2%}, at least {floor:.2%})"
     )
 
 
