@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from badrepair.defenses.fine_pruning import FinePruning
     from badrepair.defenses.strip import Strip
-    from badrepair.evaluate import evaluate, evaluate_detector
+    from badrepair.evaluation import evaluate, evaluate_detector
     from badrepair.models.load import load_model
     from badrepair.models.save import write_model
     from badrepair.types import Dataset
@@ -32,8 +32,8 @@ _HOMES = {
     "Dataset": "badrepair.types",
     "FinePruning": "badrepair.defenses.fine_pruning",
     "Strip": "badrepair.defenses.strip",
-    "evaluate": "badrepair.evaluate",
-    "evaluate_detector": "badrepair.evaluate",
+    "evaluate": "badrepair.evaluation",
+    "evaluate_detector": "badrepair.evaluation",
     "load_model": "badrepair.models.load",
     "write_model": "badrepair.models.save",
 }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import entr
-from scipy.stats import binomtest, norm
+from scipy.stats import binom, binomtest, norm
 from sklearn.metrics import roc_auc_score
 
 from badrepair.errors import DataError
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from badrepair.types import Dataset, Labels
 
+CONFIDENCE = 0.95
 Floats = NDArray[np.floating[Any]]
 Flags = NDArray[np.bool_]
 
@@ -111,14 +112,25 @@ def conformal_threshold(scores: Floats, false_rejection_rate: float) -> float:
     kept = math.ceil(round((n + 1) * (1 - false_rejection_rate), 9))
     if kept > n or false_rejection_rate <= 0:
         needed = math.ceil(round(1 / max(false_rejection_rate, 1e-9) - 1, 6))
-        raise DataError(
-            "TooFewImages",
-            "calibration",
-            f"a false rejection rate of {false_rejection_rate:.2%} needs {needed} clean"
-            f" calibration images, there are {n}",
-            "give more clean images, or a larger --frr",
-        )
+        raise _too_few(n, needed, f"{false_rejection_rate:.2%}")
     return float(np.sort(scores)[n - kept])
+
+
+def pac_threshold(scores: Floats, false_rejection_rate: float) -> float:
+    """Return t such that, with 95 % confidence, clean scores fall below t with the rate at most.
+
+    Probably approximately correct: of n calibration scores, r may lie below t, where r is the
+    largest number with P(Binomial(n, rate) <= r) <= 5 %.
+
+    Raises:
+        DataError: There are fewer than ln(5 %) / ln(1 - rate) scores.
+    """
+    n, doubt = len(scores), 1 - CONFIDENCE
+    below = np.flatnonzero(binom.cdf(np.arange(n), n, false_rejection_rate) <= doubt)
+    if not len(below):
+        needed = math.ceil(math.log(doubt) / math.log1p(-false_rejection_rate))
+        raise _too_few(n, needed, f"{false_rejection_rate:.2%} at {CONFIDENCE:.0%} confidence")
+    return float(np.sort(scores)[below[-1]])
 
 
 def normal_threshold(scores: Floats, false_rejection_rate: float) -> float:
@@ -135,8 +147,19 @@ def empirical_threshold(scores: Floats, false_rejection_rate: float) -> float:
     return float(np.quantile(scores, false_rejection_rate))
 
 
+def _too_few(n: int, needed: int, promise: str) -> DataError:
+    return DataError(
+        "TooFewImages",
+        "calibration",
+        f"a false rejection rate of {promise} needs {needed} clean calibration images, there"
+        f" are {n}",
+        "give more clean images, or a larger --frr",
+    )
+
+
 THRESHOLDS: dict[str, Callable[[Floats, float], float]] = {
     "conformal": conformal_threshold,
+    "pac": pac_threshold,
     "normal": normal_threshold,
     "empirical": empirical_threshold,
 }

@@ -22,6 +22,7 @@ NOT_MEASURED = "not measured"
 NOT_APPLICABLE = "\N{EN DASH}"
 # A spreadsheet takes a cell that starts with one of these for a formula.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+GAP = 2
 NUMBER = re.compile(r"[\d.]+( %.*)?")
 INTERVAL = "[low, high] is the 95 % interval."
 
@@ -125,26 +126,39 @@ def rate_cell(rate: Rate | None) -> str:
     return f"{100 * rate.value:.2f} % [{100 * rate.low:.1f}, {100 * rate.high:.1f}]"
 
 
-def as_rich(table: Table) -> Group:
-    """Return the table for a terminal of 80 columns or more.
+def as_rich(table: Table, width: int = 80) -> Group:
+    """Return the table for a terminal.
 
-    A model's name stands in its first row only, an interval below its rate.
+    A model's name stands in its first row only; an interval stands below its rate where the
+    lines would be too long.
+
+    Args:
+        table: What to show.
+        width: Columns of the terminal, 80 or more.
     """
     table = table.in_terminal or table
+    folded = _line_length(table) > width
     grid = RichTable(title=_text(table.title), box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for index, name in enumerate(table.columns):
         # A number is never cut; names give way where the line is too short.
         numeric = any(NUMBER.fullmatch(row[index]) for row in table.rows)
-        header = _text(name.replace(" ", "\n") if numeric else name)
+        header = _text(name.replace(" ", "\n") if numeric and folded else name)
         grid.add_column(header, justify="right" if numeric else "left", no_wrap=numeric)
     above = table.rows[0][0] if table.rows else ""
     for index, row in enumerate(table.rows):
         if row[0] != above:
             grid.add_section()
         first = row[0] if row[0] != above or index == 0 else ""
-        grid.add_row(*(_text(_two_lines(_printable(cell))) for cell in (first, *row[1:])))
+        cells = [_printable(cell) for cell in (first, *row[1:])]
+        grid.add_row(*(_text(_two_lines(cell) if folded else cell) for cell in cells))
         above = row[0]
     return Group(grid, *(_text(_printable(note)) for note in table.notes))
+
+
+def _line_length(table: Table) -> int:
+    """Return how long lines are where each row is one line, gaps included."""
+    columns = zip(table.columns, *table.rows, strict=True)
+    return sum(max(len(cell) for cell in column) + GAP for column in columns)
 
 
 def as_csv(table: Table) -> str:

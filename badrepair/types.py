@@ -64,7 +64,7 @@ def stratified_order(labels: Labels, seed: int) -> Labels:
     """Return a random order of the rows in which every prefix holds all classes in proportion.
 
     The k-th of a class's n images stands at about (k - 1/2) / n of the order, as in
-    systematic sampling, so that a prefix of a share s holds s*n of them, rounded up or down.
+    systematic sampling, so that a prefix of a share s holds about s*n of them.
     """
     random = np.random.default_rng(seed)
     position = np.empty(len(labels))

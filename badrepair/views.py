@@ -1,7 +1,8 @@
 """Lazy views of image arrays: a 5 GB file is read slice by slice, never whole.
 
 A view has a shape and is read with `view[start:stop]` or `view[indices]`; what comes out is a
-NumPy array. Any `np.ndarray` and any `h5py.Dataset` can stand at the bottom of a pile of views.
+NumPy array. At the bottom of a pile of views stands a `np.ndarray`, or what `badrepair.data` reads:
+a bare `h5py.Dataset` takes no unsorted indices.
 """
 
 from __future__ import annotations

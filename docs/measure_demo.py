@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -42,25 +43,24 @@ def measure() -> None:
     with _empty_folder():
         _printed("demo", "--quiet")
         for name, arguments in STEPS.items():
-            command = " ".join(["badrepair", *arguments])
-            shown = f"```sh\n{command}\n```\n\n{_printed(*arguments, '--format', 'md', '--quiet')}"
-            (DOCS / "measured" / f"{name}.md").write_text(shown, encoding="utf-8")
+            printed = _paragraphs(_printed(*arguments, "--format", "md", "--quiet"))
+            (DOCS / "measured" / f"{name}.md").write_text(printed, encoding="utf-8")
         for figure in sorted(Path("demo/figures").glob("*.png")):
             shutil.copy(figure, DOCS / "figures" / figure.name)
     README.write_text(with_table(README.read_text("utf-8"), table()), encoding="utf-8")
 
 
 def table() -> str:
-    """Return the table of `evaluate` with the words that stand around it."""
+    """Return the table of `evaluate` with the sentence below it, without its title."""
     measured = (DOCS / "measured" / "evaluate.md").read_text("utf-8")
-    return measured[measured.index("|") :]
+    return measured[measured.index("|") :].strip()
 
 
 def with_table(page: str, new: str) -> str:
     """Return a page with what stands between its markers replaced."""
     before, rest = page.split(START)
     after = rest.split(END)[1]
-    return f"{before}{START}\n{new}\n{END}{after}"
+    return f"{before}{START}\n{new}\n\n{END}{after}"
 
 
 @contextlib.contextmanager
@@ -73,6 +73,12 @@ def _empty_folder() -> Iterator[None]:
             yield
         finally:
             os.chdir(here)
+
+
+def _paragraphs(printed: str) -> str:
+    """Return Markdown in which every sentence below a table is a paragraph of its own."""
+    lines = [line if line.startswith("|") else f"{line}\n" for line in printed.splitlines() if line]
+    return re.sub(r"\|\n([^|])", r"|\n\n\1", "\n".join(lines))
 
 
 def _printed(*arguments: str) -> str:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 from keras import layers
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 # Which axis of a weight counts the channels that its layer makes.
-AXES = {"kernel": -1, "pointwise_kernel": -1, "bias": -1, "gamma": -1, "beta": -1, "moving_mean": -1}
+AXES = {
+    "kernel": -1,
+    "pointwise_kernel": -1,
+    "bias": -1,
+    "gamma": -1,
+    "beta": -1,
+    "moving_mean": -1,
+}
 
 
 def image():
@@ -165,9 +175,7 @@ GRAPHS = {
     ),
     "dense": Graph(classifier_without_convolution, "act", "act", ("norm",), "hidden"),
     "nested": Graph(nested, "conv", "average"),
-    "nested in the middle": Graph(
-        nested_in_the_middle, "act", "act", ("norm",), feed="stem"
-    ),
+    "nested in the middle": Graph(nested_in_the_middle, "act", "act", ("norm",), feed="stem"),
     "sequential": Graph(sequential, "conv", "pool"),
     "branching": Graph(branching, "conv", "conv"),
     "skip from the input": Graph(skip_from_the_input, "conv", "conv"),
@@ -216,6 +224,6 @@ def output_of(model, name, images, *, feed=None):
         feed: The layer in front of the network in which the named layer is nested, if any.
     """
     if feed:
-        images = keras.Model(model.input, model.get_layer(feed).output)(images)
+        images = keras.Model(model.inputs[0], model.get_layer(feed).output)(images)
     network = owner(model, name)
-    return keras.Model(network.input, network.get_layer(name).output)(images).numpy()
+    return keras.Model(network.inputs[0], network.get_layer(name).output)(images).numpy()

@@ -24,7 +24,6 @@ def poisoned(labels, true_labels=None):
     return Dataset(images=images, labels=array(labels), true_labels=true, name="patch")
 
 
-
 def test_strip_12_a_rate_carries_its_wilson_interval():
     # z = 1.959964, z^2 = 3.841459: centre (.8 + z^2/20) / (1 + z^2/10) = .992073 / 1.384146,
     # half width z * sqrt(.8 * .2 / 10 + z^2/400) / 1.384146 = .313618 / 1.384146.
@@ -89,7 +88,6 @@ def test_all_images_count_where_true_labels_are_unknown():
     assert len(metrics.counting(poisoned([0, 0, 2]))) == 3
 
 
-
 @pytest.mark.parametrize(
     ("accuracies", "successes", "expected"),
     [
@@ -102,7 +100,6 @@ def test_all_images_count_where_true_labels_are_unknown():
 )
 def test_der_by_hand(accuracies, successes, expected):
     assert metrics.defense_effectiveness(*accuracies, *successes) == pytest.approx(expected)
-
 
 
 def test_strip_1_entropy_is_taken_over_classes_for_each_sample():
@@ -119,7 +116,6 @@ def test_strip_1_a_perfect_trojan_has_zero_entropy_and_not_nan():
 
 def test_entropy_of_n_equal_answers_is_log2_of_n():
     assert metrics.entropy_bits(np.full((2, 3, 8), 1 / 8)) == pytest.approx(np.full((2, 3), 3))
-
 
 
 def test_conformal_of_99_at_one_percent_flags_only_what_lies_below_the_smallest():
@@ -194,7 +190,6 @@ def test_strip_10_conformal_uses_what_it_may_where_a_normal_fit_never_flags():
     kept = mean_false_rejections(metrics.conformal_threshold, pool, 0.05)
     assert kept == pytest.approx(0.05, abs=0.004)
     assert mean_false_rejections(metrics.normal_threshold, pool, 0.05) == 0
-
 
 
 def test_strip_2_low_scores_of_poisoned_images_make_an_auroc_of_one():

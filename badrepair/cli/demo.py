@@ -59,6 +59,7 @@ def demo(options: DemoOptions) -> None:
     for why, step in steps:
         console.out().print(f"\n# {why}\n$ {shlex.join(['badrepair', *step])}", markup=False)
         _run(step)
+    console.out().print("\n" + _summary(options.out), markup=False, soft_wrap=True)
     console.out().print(
         f"\nEverything is in {options.out}: data, models, records, figures, and commands.sh to"
         " repeat each step.",
@@ -181,6 +182,26 @@ def _steps(options: DemoOptions) -> list[tuple[str, list[str]]]:
             ["plot", *records, "-o", str(options.out / "figures"), "--overwrite"],
         ),
     ]
+
+
+def _summary(folder: Path) -> str:
+    """Return what the two defences did, read from their records."""
+    from badrepair.records import read_record, report_from_json
+
+    sentences = []
+    for name, what in (("repaired", "Fine-pruning"), ("guarded", "The STRIP guard")):
+        record = folder / f"{name}.json"
+        reports = [model.report for model in report_from_json(read_record(record), record)]
+        before, after = (
+            (report.clean.accuracy.value, report.attacks[0].attack_success_rate.value)
+            for report in (reports[0], reports[-1])
+            if report.clean is not None
+        )
+        sentences.append(
+            f"{what}: attack success from {before[1]:.2%} to {after[1]:.2%},"
+            f" clean accuracy from {before[0]:.2%} to {after[0]:.2%}."
+        )
+    return " ".join(sentences)
 
 
 def _run(arguments: Sequence[str]) -> None:

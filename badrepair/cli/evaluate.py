@@ -88,15 +88,12 @@ def evaluate(options: EvaluateOptions) -> None:
     from badrepair.cli import inputs, outputs
     from badrepair.models.load import load_model
 
-    named = inputs.named_paths(options.model, "--model")
+    named = inputs.named_paths(_with_baseline_first(options), "--model")
     if options.clean is None and not options.poisoned:
         options = _with_recorded_data(options, [path for _, path in named])
     if options.output is not None:
         sources = [path for _, path in named]
         files.check_writable(options.output, overwrite=options.overwrite, inputs=sources)
-    if options.baseline is not None:
-        name, path = inputs.named_path(options.baseline)
-        named = ((name, path), *((n, p) for n, p in named if p != path))
     models = {name: load_model(path, arch=options.arch) for name, path in named}
     reports = _reports(options, models)
     measured = [outputs.evaluated(name, path, reports[name]) for name, path in named]
@@ -108,10 +105,20 @@ def evaluate(options: EvaluateOptions) -> None:
     _judge(judged, options)
 
 
+def _with_baseline_first(options: EvaluateOptions) -> list[str]:
+    """Return the models to measure; a baseline that is listed among them counts once."""
+    from badrepair.cli.inputs import named_path
+
+    if options.baseline is None:
+        return options.model
+    baseline = named_path(options.baseline)[1]
+    return [options.baseline, *(m for m in options.model if named_path(m)[1] != baseline)]
+
+
 def _reports(options: EvaluateOptions, models: dict[str, keras.Model]) -> dict[str, Report]:
     from badrepair.cli import inputs
-    from badrepair.evaluate import against, problem_classes
-    from badrepair.evaluate import evaluate as measure
+    from badrepair.evaluation import against, problem_classes
+    from badrepair.evaluation import evaluate as measure
 
     classes = options.classes or min(problem_classes(model) for model in models.values())
     reports: dict[str, Report] = {}

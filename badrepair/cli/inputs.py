@@ -15,6 +15,7 @@ from badrepair.data import ranges
 from badrepair.data.arrange import arrange
 from badrepair.errors import DataError, OptionError
 from badrepair.models import inference
+from badrepair.models.guards import require_unguarded
 from badrepair.models.load import load_model
 from badrepair.models.probing import surmise_range
 
@@ -76,7 +77,9 @@ def named_paths(texts: Sequence[str], option: str) -> tuple[tuple[str, Path], ..
 
 def open_model(options: DefenseOptions) -> keras.Model:
     """Return the model that `--model`, `--weights` and `--arch` name."""
-    return load_model(options.model, weights=options.weights, arch=options.arch)
+    model = load_model(options.model, weights=options.weights, arch=options.arch)
+    require_unguarded(model)
+    return model
 
 
 def require_clean(opened: Inputs) -> Dataset:

@@ -115,7 +115,8 @@ def show(
         return
     for index, table in enumerate(shown):
         if how is Format.table:
-            console.out().print(tables.as_rich(table))
+            screen = console.out()
+            screen.print(tables.as_rich(table, screen.width))
         else:
             text = tables.as_csv(table) if how is Format.csv else tables.as_markdown(table)
             print("\n" * bool(index) + text.rstrip("\n"))

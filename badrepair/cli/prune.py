@@ -148,7 +148,7 @@ def prune(options: PruneOptions) -> None:
 def _measure(
     models: dict[str, keras.Model], test: Dataset, opened: Inputs, batch_size: int
 ) -> dict[str, Report]:
-    from badrepair.evaluate import against, evaluate
+    from badrepair.evaluation import against, evaluate
 
     reports: dict[str, Report] = {}
     for name, model in models.items():

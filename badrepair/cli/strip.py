@@ -22,6 +22,7 @@ class Calibration(StrEnum):
     """How the threshold follows from clean entropies."""
 
     conformal = "conformal"
+    pac = "pac"
     normal = "normal"
     empirical = "empirical"
 
@@ -40,7 +41,8 @@ class StripOptions(DefenseOptions):
     calibration: Annotated[
         Calibration,
         typer.Option(
-            help="conformal keeps --frr for any distribution; normal and empirical do not.",
+            help="conformal keeps --frr on average, for any distribution; pac with 95 %"
+            " confidence; normal and empirical promise nothing.",
             rich_help_panel=DETECTOR,
         ),
     ] = Calibration.conformal
@@ -68,7 +70,7 @@ def strip(options: StripOptions) -> None:
     from badrepair import exhibits, tables
     from badrepair.cli import inputs, outputs
     from badrepair.defenses.strip import Strip
-    from badrepair.evaluate import evaluate_detector
+    from badrepair.evaluation import evaluate_detector
 
     defense = Strip(
         overlays=options.overlays,

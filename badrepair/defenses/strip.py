@@ -41,7 +41,8 @@ class Strip:
         overlays: Number N of clean images kept to superimpose.
         frr: Share of clean inputs that we agree to flag, in (0, 1).
         calibration: How the threshold follows from clean entropies: "conformal" guarantees the
-            share, "normal" takes the quantile of a normal fit, "empirical" the plain quantile.
+            share on average over calibration sets, "pac" for 95 % of them; "normal" takes the
+            quantile of a normal fit, "empirical" the plain quantile.
         image_weight: Weight a of the input in a mix.
         overlay_weight: Weight b of the overlay in a mix; mixes are not clipped.
         batch_size: Mixes a call.
@@ -50,7 +51,7 @@ class Strip:
 
     overlays: int = 100
     frr: float = 0.01
-    calibration: Literal["conformal", "normal", "empirical"] = "conformal"
+    calibration: Literal["conformal", "pac", "normal", "empirical"] = "conformal"
     image_weight: float = 1.0
     overlay_weight: float = 1.0
     batch_size: int = inference.BATCH
@@ -65,6 +66,8 @@ class Strip:
                 f"out of {', '.join(metrics.THRESHOLDS)}",
                 self.calibration,
             ),
+            "--image-weight": (_is_weight(self.image_weight), "above 0", self.image_weight),
+            "--overlay-weight": (_is_weight(self.overlay_weight), "above 0", self.overlay_weight),
             "--batch-size": (self.batch_size >= 1, "of 1 or more", self.batch_size),
         }
         for option, (holds, meaning, found) in expected.items():
@@ -205,6 +208,12 @@ class FittedStrip:
             logits = tf.cast(classify(flat, training=training), tf.float64)
             logs = tf.nn.log_softmax(logits)
             bits = -tf.reduce_sum(tf.exp(logs) * logs, axis=-1) / math.log(2)
+            # An answer that is no number counts as the surest, and so raises suspicion.
+            bits = tf.where(tf.math.is_finite(bits), bits, tf.zeros_like(bits))
             return tf.reshape(bits, (-1, len(self.overlays)))
 
         return entropies
+
+
+def _is_weight(value: float) -> bool:
+    return math.isfinite(value) and value > 0

@@ -26,7 +26,9 @@ def _names(text: str) -> frozenset[str]:
 
 
 MODELS = frozenset({"Functional", "Model", "Sequential"})
-OPERATIONS = frozenset({"Add", "Log", "Multiply", "Reshape", "Subtract", "TrueDivide"})
+OPERATIONS = _names(
+    "Add Argmax Less Log Multiply NanToNum NotEqual Reshape Subtract TrueDivide Where"
+)
 BLOCKS = frozenset({"LayerScale", "StochasticDepth"})
 LAYERS = frozenset(
     f"{family}{rank}D"

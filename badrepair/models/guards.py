@@ -1,8 +1,9 @@
 """Networks that may refuse to answer: N+1 outputs, of which N means "this input is poisoned".
 
-They are plain Keras graphs of standard layers, so that Keras loads them without badrepair. Each
-takes a flag s in [0, 1] and answers the classifier's probabilities times 1 - s, and s: all
-outputs sum to one, and N wins where s is 1. Abstaining by zeros would answer class 0.
+They are plain Keras graphs of standard layers and operations, so that Keras loads them without
+badrepair. Each has a flag s of 0 or 1 and answers the classifier's probabilities times 1 - s, and
+s itself: the outputs sum to one, and N wins where s is 1. Abstaining by zeros would answer class
+0, and so would logits that are no numbers: those raise the flag.
 """
 
 from __future__ import annotations
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 GUARD_LAYER = "classes_and_poisoned"
-# A flag is a ramp this steep: all but a band of a millionth around the threshold is 0 or 1.
-STEEPNESS = 1e6
 
 
 def is_guard(model: keras.Model) -> bool:
@@ -37,16 +36,15 @@ def disagreement_guard(original: keras.Model, repaired: keras.Model) -> keras.Mo
     Liu et al., RAID 2018, evaluate the original and the pruned network; the course exercise on
     the CSAW BadNets turns their disagreement into the extra class N.
     """
-    _require_unguarded(original, repaired)
+    require_unguarded(original, repaired)
     inputs = keras.Input(original.input_shape[1:], name="input")
     first, second = (
         _named(logits_model(model), name)(inputs)
         for model, name in ((original, "original"), (repaired, "repaired"))
     )
-    agreement = layers.Dot(axes=1, name="agreement")([_one_hot(first), _one_hot(second)])
-    flag = layers.Rescaling(-1.0, 1.0, name="disagreement")(agreement)
-    probabilities = layers.Activation("softmax", name="probabilities")(first)
-    return _guard(inputs, probabilities, flag)
+    answers = (ops.argmax(logits, axis=-1, keepdims=True) for logits in (first, second))
+    flag = ops.where(ops.not_equal(*answers), 1.0, 0.0)
+    return _guard(inputs, first, flag)
 
 
 def entropy_guard(
@@ -66,26 +64,23 @@ def entropy_guard(
         overlay_weight: Weight of the overlay in each mix.
         threshold_bits: An input whose mean entropy over the mixes is below it is flagged.
     """
-    _require_unguarded(model)
+    require_unguarded(model)
     shape, count = overlays.shape[1:], len(overlays)
     inputs = keras.Input(shape, name="input")
     stack = _stack(inputs, overlays, image_weight, overlay_weight)
     logits = _named(logits_model(model), "classifier")(ops.reshape(stack, (-1, *shape)))
     logits = ops.reshape(logits, (-1, count + 1, logits.shape[-1]))
     own = layers.Flatten()(layers.Cropping1D((0, count), name="image_itself")(logits))
-    probabilities = layers.Activation("softmax", name="probabilities")(own)
     mixes = layers.Cropping1D((1, 0), name="mixes")(logits)
     terms = layers.Multiply(name="p_log_p")(
         [layers.Activation("softmax")(mixes), layers.Activation("log_softmax")(mixes)]
     )
-    means = layers.GlobalAveragePooling1D(name="mean_over_mixes")(terms)
-    total = layers.Dense(1, use_bias=False, kernel_initializer="ones", name="sum")(means)
-    # flag = clip(STEEPNESS * (threshold - entropy), 0, 1), where total = -entropy * ln 2.
-    ramp = layers.Rescaling(
-        STEEPNESS / math.log(2), STEEPNESS * threshold_bits, name="below_threshold"
-    )
-    flag = layers.ReLU(max_value=1.0, name="flag")(ramp(total))
-    return _guard(inputs, probabilities, flag)
+    # A mix whose entropy is no number counts as the surest of answers.
+    means = layers.GlobalAveragePooling1D(name="mean_over_mixes")(ops.nan_to_num(terms))
+    entropy = layers.Dense(1, use_bias=False, kernel_initializer="zeros", name="entropy_bits")
+    bits = entropy(means)
+    entropy.set_weights([np.full((logits.shape[-1], 1), -1 / math.log(2), np.float32)])
+    return _guard(inputs, own, ops.where(ops.less(bits, threshold_bits), 1.0, 0.0))
 
 
 def _stack(
@@ -104,19 +99,14 @@ def _stack(
     return mixes
 
 
-def _one_hot(logits: Any) -> Any:
-    """Return 1 at the largest logit and 0 elsewhere, shape (n, K)."""
-    classes = logits.shape[-1]
-    column = layers.Reshape((classes, 1))(logits)
-    distance = layers.Subtract()([logits, layers.GlobalMaxPooling1D()(column)])
-    # 1 + STEEPNESS * (logit - largest) is 1 at the largest and far below 0 elsewhere.
-    return layers.ReLU()(layers.Rescaling(STEEPNESS, 1.0)(distance))
-
-
-def _guard(inputs: Any, probabilities: Any, flag: Any) -> keras.Model:
+def _guard(inputs: Any, logits: Any, flag: Any) -> keras.Model:
+    """Return the network that answers the softmax of the logits, or N where the flag is up."""
+    numbers = ops.nan_to_num(layers.Activation("softmax")(logits))
+    total = layers.Dense(1, use_bias=False, kernel_initializer="ones", name="total")(numbers)
+    flag = layers.Maximum(name="flag")([flag, ops.where(ops.less(total, 0.5), 1.0, 0.0)])
     kept = layers.Rescaling(-1.0, 1.0, name="kept")(flag)
-    scaled = layers.Multiply(name="probabilities_if_kept")([probabilities, kept])
-    outputs = layers.Concatenate(name=GUARD_LAYER)([scaled, flag])
+    probabilities = layers.Multiply(name="probabilities_if_kept")([numbers, kept])
+    outputs = layers.Concatenate(name=GUARD_LAYER)([probabilities, flag])
     return keras.Model(inputs, outputs, name="guarded")
 
 
@@ -127,7 +117,12 @@ def _named(model: keras.Model, name: str) -> keras.Model:
     return copy
 
 
-def _require_unguarded(*models: keras.Model) -> None:
+def require_unguarded(*models: keras.Model) -> None:
+    """Refuse networks that can answer "poisoned" already.
+
+    Raises:
+        ModelError: AlreadyGuarded.
+    """
     for model in models:
         if is_guard(model):
             raise ModelError(

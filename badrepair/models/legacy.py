@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from badrepair.errors import ModelError
-from badrepair.models.allowed import BLOCK_MODULE, BLOCKS, MODELS, OPERATION_MODULE, OPERATIONS
+from badrepair.models.allowed import (
+    BLOCK_MODULE,
+    BLOCKS,
+    LAYERS,
+    MODELS,
+    OPERATION_MODULE,
+    OPERATIONS,
+)
 from badrepair.models.legacy_graph import Calls, input_layer
 from badrepair.models.legacy_values import (
     RENAMED_STRINGS,
@@ -196,5 +203,5 @@ def _is_operation(entry: Entry) -> bool:
     nodes = entry.get("inbound_nodes") or [{}]
     arguments = nodes[0].get("args", ()) if isinstance(nodes[0], dict) else ()
     return entry["class_name"] in OPERATIONS and (
-        len(arguments) > 1 or "newshape" in entry["config"]
+        entry["class_name"] not in LAYERS or len(arguments) > 1 or "newshape" in entry["config"]
     )

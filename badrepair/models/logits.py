@@ -6,8 +6,14 @@ from typing import Any, Literal
 
 import keras
 
-from badrepair.models.surgery import copy_model
+from badrepair.models.surgery import copy_model, rebuilt
 
+HANDING_ON = (
+    keras.layers.Dropout,
+    keras.layers.Flatten,
+    keras.layers.Identity,
+    keras.layers.Reshape,
+)
 Head = Literal["softmax", "logits", "probabilities"]
 
 
@@ -17,39 +23,53 @@ def head_of(model: keras.Model) -> Head:
     "softmax": probabilities whose logits can be read off the graph; "logits": raw scores;
     "probabilities": positive scores without a softmax at the top level, such as sigmoids.
     """
-    last = _last_layer(model)
-    if isinstance(last, keras.layers.Softmax) or _activation(last) == "softmax":
+    head = _head_layer(model)
+    if isinstance(head, keras.layers.Softmax) or _activation(head) == "softmax":
         return "softmax"
-    if isinstance(last, keras.Model):
-        return "logits" if head_of(last) == "logits" else "probabilities"
-    return "probabilities" if _activation(last) == "sigmoid" else "logits"
+    if isinstance(head, keras.Model):
+        return "logits" if head_of(head) == "logits" else "probabilities"
+    return "probabilities" if _activation(head) == "sigmoid" else "logits"
 
 
 def is_normalised(model: keras.Model) -> bool:
     """Return whether the outputs are probabilities that sum to one."""
-    last = _last_layer(model)
-    return is_normalised(last) if isinstance(last, keras.Model) else head_of(model) == "softmax"
+    head = _head_layer(model)
+    return is_normalised(head) if isinstance(head, keras.Model) else head_of(model) == "softmax"
 
 
 def logits_model(model: keras.Model) -> keras.Model:
     """Return a copy of the network that answers logits: their softmax is its probabilities."""
     copy = copy_model(model)
-    head = head_of(copy)
-    if head == "logits":
+    kind, head = head_of(copy), _head_layer(copy)
+    if kind == "logits":
         return copy
-    if head == "probabilities":
+    if kind == "probabilities":
         floor = keras.backend.epsilon() ** 4
-        return keras.Model(copy.inputs, keras.ops.log(copy.outputs[0] + floor), name="logits")
-    last = _last_layer(copy)
-    if isinstance(last, keras.layers.Softmax | keras.layers.Activation):
-        return keras.Model(copy.inputs, last.input, name="logits")
-    last.activation = keras.activations.linear
+        return keras.Model(copy.inputs[0], keras.ops.log(copy.outputs[0] + floor), name="logits")
+    if isinstance(head, keras.layers.Softmax | keras.layers.Activation):
+        return rebuilt(copy, lambda layer: _same if layer is head else layer)
+    head.activation = keras.activations.linear
     # A fresh copy is traced anew, with the activation that was just set.
     return copy_model(copy)
 
 
-def _last_layer(model: keras.Model) -> Any:  # Any: Keras ships no types.
-    return model.outputs[0]._keras_history.operation
+def _same(values: Any, **_: Any) -> Any:
+    return values
+
+
+def _head_layer(model: keras.Model) -> Any:  # Any: Keras ships no types.
+    """Return the layer that makes the outputs what they are, behind which nothing changes."""
+    tensor = model.outputs[0]
+    while _changes_nothing(tensor._keras_history.operation):
+        operation, index, _ = tensor._keras_history
+        tensor = operation._inbound_nodes[index].input_tensors[0]
+    return tensor._keras_history.operation
+
+
+def _changes_nothing(layer: Any) -> bool:
+    """Return whether a layer hands on what it gets, in inference, perhaps in another shape."""
+    linear = isinstance(layer, keras.layers.Activation) and _activation(layer) == "linear"
+    return linear or isinstance(layer, HANDING_ON)
 
 
 def _activation(layer: Any) -> str | None:

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from badrepair.models import inference, surgery
+from badrepair.models.sites import find_site
 from badrepair.progress import track
 from badrepair.views import batches
 
@@ -40,7 +41,7 @@ class ChannelPruner:
         self._model = surgery.copy_model(model)
         self._batch_size = batch_size
         self._flat = surgery.flatten(self._model)
-        self.site = surgery.find_site(self._flat, layer)
+        self.site = find_site(self._flat, layer)
         self._suffix_calls = _dependent_calls(self._flat, self.site.cut)
         self._frontier = _frontier(self._suffix_calls, self.site.cut)
 

@@ -63,6 +63,20 @@ def bench(tmp_path_factory):
     return paths
 
 
+@pytest.fixture(scope="session")
+def accuracy(bench):
+    """Return the share of the test images that the BadNet answers rightly, by Keras alone."""
+    import keras
+
+    with h5py.File(bench.test) as file:
+        images = file["data"][()].transpose(0, 2, 3, 1).astype(np.float32) / 255
+        labels = file["label"][()]
+    model = keras.saving.load_model(bench.model, compile=False)
+    share = float(np.mean(model.predict(images, verbose=0).argmax(axis=1) == labels))
+    assert 0.9 < share < 1
+    return share
+
+
 def digit_sets():
     """Return 900, 250 and 200 digits: for the attacker, the defender and the measurement."""
     from badrepair.data.arrange import arrange

@@ -66,7 +66,7 @@ def test_a_wrong_call_is_one_line_that_names_what_is_wrong(arguments, named):
 
 
 def test_the_usage_line_names_the_command_in_which_it_went_wrong():
-    outcome = run("prune", "--modell", "x")
+    outcome = spawn("prune", "--modell", "x")
     assert outcome.err.startswith("error[Usage] badrepair prune: ")
     assert outcome.err.endswith("hint: badrepair prune --help\n")
 

@@ -14,7 +14,7 @@ from scipy.special import softmax
 
 from badrepair.defenses.strip import FittedStrip, Strip
 from badrepair.errors import ModelError
-from badrepair.evaluate import problem_classes
+from badrepair.evaluation import problem_classes
 from badrepair.models import guards, inference
 from badrepair.models.load import load_model
 
@@ -22,11 +22,14 @@ CLASSES = 5
 POISONED = CLASSES
 OVERLAYS = 7
 WEIGHTS = {"image_weight": 0.75, "overlay_weight": 0.5}
-random = np.random.default_rng(6)
-KERNEL, OTHER_KERNEL = (random.normal(size=(4, CLASSES)).astype(np.float32) * 4 for _ in "ab")
-BIAS, OTHER_BIAS = (random.normal(size=CLASSES).astype(np.float32) for _ in "ab")
-IMAGES = random.random((300, 2, 2, 1), dtype=np.float32)
-BANK = random.random((OVERLAYS, 2, 2, 1), dtype=np.float32)
+random = np.random.default_rng(2)
+KERNEL = random.normal(size=(4, CLASSES)).astype(np.float32) * 3
+BIAS = random.normal(size=CLASSES).astype(np.float32)
+# What a repair might leave of it: the answers to a fifth of the images change.
+OTHER_KERNEL = KERNEL + random.normal(size=KERNEL.shape).astype(np.float32)
+OTHER_BIAS = BIAS + random.normal(size=CLASSES).astype(np.float32)
+IMAGES = random.normal(size=(300, 2, 2, 1)).astype(np.float32)
+BANK = random.normal(size=(OVERLAYS, 2, 2, 1)).astype(np.float32)
 
 # What a person does who has Keras and a guarded file, and nothing of ours.
 PLAIN_KERAS = """
@@ -104,7 +107,13 @@ def answers_of_plain_keras(saved):
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     command = [sys.executable, "-c", PLAIN_KERAS]
     run = subprocess.run(
-        command, cwd=saved, env=environment, capture_output=True, text=True, timeout=120
+        command,
+        cwd=saved,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert run.returncode == 0, run.stderr
     return np.load(saved / "answers.npz")
@@ -113,7 +122,7 @@ def answers_of_plain_keras(saved):
 def test_the_images_put_the_guards_to_the_test():
     for expected in EXPECTED.values():
         flagged = np.mean(expected == POISONED)
-        assert 0.3 < flagged < 0.8
+        assert 0.15 < flagged < 0.6
         assert set(expected.tolist()) == {*range(CLASSES), POISONED}
 
 

@@ -110,3 +110,15 @@ def test_a_probability_of_zero_has_a_finite_logit():
 
 def test_answers_keep_their_classes():
     assert outputs(logits_model(raw_logits(KERNEL, BIAS))).shape == (5, 3)
+
+
+@pytest.mark.parametrize(
+    "after",
+    [layers.Activation("linear", dtype="float32"), layers.Dropout(0.5), layers.Reshape([3])],
+)
+def test_a_layer_behind_the_softmax_that_changes_nothing_hides_nothing(after):
+    # Mixed-precision networks end so. Taken for logits, they would be softmaxed twice.
+    model = functional(KERNEL, BIAS, after, activation="softmax")
+    answers = softmax(outputs(logits_model(model)), axis=1)
+    assert is_normalised(model)
+    np.testing.assert_allclose(answers, softmax(LOGITS_BY_HAND, axis=1), atol=1e-6)

@@ -39,7 +39,9 @@ def test_answers_that_are_varied_but_unsure_at_0_to_1_speak_for_0_to_255():
     assert surmise_range(quarters(scale=1)).input_range == "0-255"
 
 
-@pytest.mark.parametrize(("scale", "bias"), [(0, (0, 0, 0, 0)), (0, (9, 0, 0, 0)), (1, (1e4, 0, 0, 0))])
+@pytest.mark.parametrize(
+    ("scale", "bias"), [(0, (0, 0, 0, 0)), (0, (9, 0, 0, 0)), (1, (1e4, 0, 0, 0))]
+)
 def test_a_network_that_tells_nothing_apart_gives_no_surmise(scale, bias):
     assert surmise_range(quarters(scale, bias)) is None
 

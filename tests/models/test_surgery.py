@@ -10,7 +10,7 @@ from keras import layers
 from networks import GRAPHS, chain, conv, fill, norm, pool
 
 from badrepair.errors import ModelError
-from badrepair.models import surgery
+from badrepair.models import sites, surgery
 from badrepair.models.pruner import ChannelPruner
 from badrepair.models.save import write_model
 from badrepair.models.training import train
@@ -24,7 +24,7 @@ def graph(request):
 
 
 def site_of(model, name=None):
-    return surgery.find_site(surgery.flatten(model), name)
+    return sites.find_site(surgery.flatten(model), name)
 
 
 def made_by(tensor):
@@ -74,7 +74,7 @@ def test_a_layer_can_be_named_by_its_activation_or_pooling():
 
 @pytest.mark.parametrize("name", ["no such layer", "scores", "norm_depth", "depthwise_conv2d"])
 def test_a_layer_that_cannot_be_pruned_is_answered_with_those_that_can(name):
-    with pytest.raises(ModelError, match="give --layer one of: stem, conv$") as caught:
+    with pytest.raises(ModelError, match=r"give --layer one of: stem, conv$") as caught:
         site_of(networks.depthwise_separable_block(), name)
     assert (caught.value.code, caught.value.where) == ("LayerNotFound", name)
 
@@ -115,7 +115,9 @@ def test_the_class_scores_are_never_pruned_however_the_softmax_is_written(softma
     ids=["inline", "separate", "behind a norm", "second"],
 )
 def test_an_activation_that_speaks_at_zero_is_refused(steps):
-    with pytest.raises(ModelError, match="expected an activation that keeps zero at zero") as caught:
+    with pytest.raises(
+        ModelError, match="expected an activation that keeps zero at zero"
+    ) as caught:
         site_of(chain(*steps, pool()))
     assert caught.value.code == "UnsupportedTopology"
     assert caught.value.where.startswith("conv")

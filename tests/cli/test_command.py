@@ -1,0 +1,112 @@
+"""Whatever goes wrong inside a command, the user gets one line and the promised exit code."""
+
+from __future__ import annotations
+
+import pytest
+
+from cli.terminal import assert_refused, done, listing, run
+from badrepair.errors import ResourceError
+
+# Steps of `prune` in the order in which they run, where something may go wrong.
+STEPS = (
+    "badrepair.cli.inputs.load_model",
+    "badrepair.cli.inputs.arrange",
+    "badrepair.defenses.fine_pruning.FinePruning.repair",
+    "badrepair.evaluation.evaluate",
+    "badrepair.exhibits.activations",
+    "badrepair.cli.outputs.write_model",
+    "badrepair.records.write_record",
+)
+
+
+@pytest.fixture
+def prune(bench, tmp_path):
+    """Return a function that runs a quick `prune` into the test's own folder."""
+
+    def prune(*options):
+        quick = ("--epochs", 0, "--input-range", "0-1", "-o", tmp_path / "out.keras")
+        return run("prune", *bench.defended(), *quick, *options)
+
+    return prune
+
+
+@pytest.fixture
+def failing(monkeypatch):
+    """Return a function that makes a step raise."""
+
+    def failing(step, error):
+        def fail(*_, **__):
+            raise error
+
+        monkeypatch.setattr(step, fail)
+
+    return failing
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_ctrl_c_at_any_step_is_one_line_and_leaves_nothing(prune, failing, tmp_path, step):
+    failing(step, KeyboardInterrupt())
+    outcome = prune()
+    assert_refused(outcome, 130, "Interrupted", "Ctrl-C", "nothing was written")
+    assert listing(tmp_path) == []
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_fault_of_ours_is_one_line_and_leaves_nothing(prune, failing, tmp_path, step):
+    failing(step, ZeroDivisionError("division\nby zero"))
+    outcome = prune()
+    assert_refused(outcome, 70, "Internal", "ZeroDivisionError: division by zero", "--debug")
+    assert listing(tmp_path) == []
+
+
+def test_debug_shows_the_traceback_before_the_line(prune, failing):
+    failing(STEPS[2], ZeroDivisionError("division by zero"))
+    outcome = prune("--debug")
+    assert outcome.code == 70
+    assert "Traceback (most recent call last)" in outcome.err
+    assert outcome.err.splitlines()[-1].startswith("error[Internal] badrepair: ZeroDivisionError")
+
+
+def test_too_little_memory_is_said_with_a_way_out(prune, failing, tmp_path):
+    failing(STEPS[2], MemoryError())
+    assert_refused(prune(), 69, "OutOfMemory", "--batch-size", "--limit")
+    assert listing(tmp_path) == []
+
+
+def test_tensorflow_running_out_of_memory_is_the_same(prune, failing):
+    import tensorflow as tf
+
+    failing(STEPS[2], tf.errors.ResourceExhaustedError(None, None, "OOM when allocating"))
+    assert_refused(prune(), 69, "OutOfMemory", "--batch-size")
+
+
+def test_a_fault_with_its_own_code_keeps_it(prune, failing):
+    failing(STEPS[2], ResourceError("DiskFull", "/tmp", "expected room", "make some"))
+    outcome = prune()
+    assert (outcome.code, outcome.err) == (
+        69,
+        "error[DiskFull] /tmp: expected room; hint: make some\n",
+    )
+
+
+def test_words_from_a_file_cannot_drive_the_terminal(prune, failing):
+    failing(STEPS[2], ValueError("\x1b[2J[bold]gone[/bold]\x07 \u202etxt"))
+    outcome = prune()
+    assert_refused(outcome, 70, "Internal", "[bold]gone[/bold]")
+    assert outcome.err.strip().isprintable()
+
+
+def test_a_command_after_an_interrupted_one_works_as_ever(prune, failing, monkeypatch, tmp_path):
+    with monkeypatch.context() as patched:
+        patched.setattr(STEPS[2], lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+        assert prune("--quiet").code == 130
+    outcome = prune()
+    assert outcome.code == 0
+    assert "wrote" in outcome.err
+    assert {path.name for path in tmp_path.iterdir()} == {"out.keras", "out.json"}
+
+
+def test_quiet_of_one_command_does_not_silence_the_next(bench):
+    options = ("evaluate", "--model", bench.model, *bench.evaluated())
+    assert done(*options, "--quiet").err == ""
+    assert done(*options).err != ""

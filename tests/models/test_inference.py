@@ -1,0 +1,94 @@
+"""A network runs over many images in batches, in inference mode, reading as little as it can."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from badrepair import progress
+from badrepair.models import inference
+
+
+@pytest.fixture
+def model():
+    """Return a network that scores the pixel x as (x, 3 - x, 1)."""
+    entry = keras.Input((1, 1, 1))
+    model = keras.Model(entry, layers.Dense(3)(layers.Flatten()(entry)))
+    model.set_weights([np.array([[1.0, -1.0, 0.0]]), np.array([0.0, 3.0, 1.0])])
+    return model
+
+
+def pixels(*values, dtype=np.float32):
+    return np.array(values, dtype).reshape(-1, 1, 1, 1)
+
+
+def test_all_outputs_come_back_in_order(model):
+    outputs = inference.run(model, pixels(0, 1, 2, 5), batch_size=3)
+    assert outputs.tolist() == [[0, 3, 1], [1, 2, 1], [2, 1, 1], [5, -2, 1]]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
+def test_the_batch_size_changes_nothing(model, size):
+    images = pixels(0, 1, 2, 5, 1, 9, -4)
+    assert inference.answers(model, images, batch_size=size).tolist() == [1, 1, 0, 0, 1, 0, 1]
+
+
+def test_of_equal_scores_the_first_class_is_answered(model):
+    assert inference.answers(model, pixels(1.5)).tolist() == [0]
+
+
+def test_whole_numbers_and_doubles_are_taken(model):
+    for dtype in (np.uint8, np.int64, np.float64):
+        assert inference.answers(model, pixels(0, 5, dtype=dtype)).tolist() == [1, 0]
+
+
+def test_no_images_have_no_answers(model):
+    answers = inference.answers(model, np.empty((0, 1, 1, 1), np.float32))
+    assert answers.shape == (0,)
+    assert answers.dtype == np.int64
+
+
+def test_what_is_kept_is_reduced_batch_by_batch(model):
+    def sums(outputs):
+        return tf.reduce_sum(outputs, axis=-1)
+
+    assert inference.run(model, pixels(0, 1, 2), sums, batch_size=2).tolist() == [4, 4, 4]
+
+
+def test_images_are_read_once_in_slices_of_a_batch(model, recording):
+    images = recording(pixels(*range(7)))
+    inference.answers(model, images, batch_size=3, label="answering")
+    loops, rows = zip(*images.reads, strict=True)
+    assert [row.tolist() for row in rows] == [[0, 1, 2], [3, 4, 5], [6]]
+    assert set(loops) == {"answering"}
+
+
+def test_progress_is_counted_in_batches(model):
+    seen = []
+
+    def note(items, label, total):
+        seen.append((label, total))
+        return items
+
+    with progress.using(note):
+        inference.run(model, pixels(*range(7)), batch_size=3)
+    assert seen == [("predicting", 3)]
+
+
+def test_mistake_9_nothing_random_is_on():
+    entry = keras.Input((1, 1, 1))
+    noisy = layers.GaussianNoise(1.0)(layers.Dropout(0.5)(entry))
+    outputs = inference.run(keras.Model(entry, layers.Flatten()(noisy)), pixels(*range(8)))
+    assert outputs.ravel().tolist() == list(range(8))
+
+
+def test_the_statistics_of_normalisations_are_used_and_not_updated():
+    entry = keras.Input((1, 1, 1))
+    model = keras.Model(entry, layers.Flatten()(layers.BatchNormalization(epsilon=0.0)(entry)))
+    model.set_weights([np.array([value], np.float32) for value in (3, 1, 2, 4)])
+    outputs = inference.run(model, pixels(2, 4, 6))
+    assert outputs.ravel().tolist() == [1, 4, 7]  # 3 * (x - 2) / 2 + 1
+    assert [weight.item() for weight in model.get_weights()] == [3, 1, 2, 4]

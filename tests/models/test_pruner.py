@@ -1,0 +1,205 @@
+"""Pruning by cached activations says what zeroing weights and running the whole network says."""
+
+from __future__ import annotations
+
+import json
+
+import keras
+import networks
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from keras import layers
+from networks import GRAPHS, conv, fill, norm
+
+from badrepair.errors import ModelError
+from badrepair.models import pruner as pruner_module
+from badrepair.models.pruner import ChannelPruner
+from badrepair.types import Dataset
+
+BATCH = 10
+
+
+def naive_answers(graph, order, images):
+    """Return the answers after zeroing the weights of 0, 1, … channels, shape (levels, N)."""
+    answers = []
+    for level in range(len(order) + 1):
+        model = fill(graph.build())
+        networks.silence_by_hand(model, graph, order[:level])
+        answers.append(model(images).numpy().argmax(axis=-1))
+    return np.array(answers)
+
+
+def labelled_by(answers, images):
+    """Return the images once for every level, labelled with that level's answers."""
+    return Dataset(images=np.tile(images, (len(answers), 1, 1, 1)), labels=answers.ravel())
+
+
+def agreements(answers):
+    """Return what share of such labels a network answers that is right at its own level."""
+    return np.array([np.mean(answers == level) for level in answers])
+
+
+def assert_sweep_is_naive(graph, images, order):
+    answers = naive_answers(graph, order, images)
+    assert len(np.unique(answers, axis=0)) > 1, "pruning must change some answer"
+    pruner = ChannelPruner(fill(graph.build()), graph.layer, batch_size=BATCH)
+    shares = pruner.sweep(np.array(order), labelled_by(answers, images))
+    np.testing.assert_array_equal(shares, agreements(answers))
+
+
+def assert_sweep_is_what_apply_makes(pruner, order, images):
+    levels = [pruner.apply(order[:level])[0] for level in range(len(order) + 1)]
+    answers = np.array([level(images).numpy().argmax(-1) for level in levels])
+    shares = pruner.sweep(order, labelled_by(answers, images))
+    np.testing.assert_array_equal(shares, agreements(answers))
+
+
+def descending(graph):
+    return range(5 if graph.layer == "hidden" else 4, -1, -1)
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_the_sweep_equals_the_naive_loop_to_the_last_image_at_every_level(name, clean):
+    assert_sweep_is_naive(GRAPHS[name], clean.images, descending(GRAPHS[name]))
+
+
+@pytest.mark.parametrize("name", ["skip from the input", "branching", "dense"])
+def test_activations_kept_on_disk_give_the_same_sweep(name, clean, monkeypatch):
+    made = []
+    temporary = pruner_module.tempfile.TemporaryFile
+
+    def noted():
+        made.append(temporary())
+        return made[-1]
+
+    monkeypatch.setattr(pruner_module, "IN_MEMORY", 0)
+    monkeypatch.setattr(pruner_module.tempfile, "TemporaryFile", noted)
+    assert_sweep_is_naive(GRAPHS[name], clean.images, descending(GRAPHS[name]))
+    assert len(made) == (1 if name == "dense" else 2)
+    assert all(file.closed for file in made)
+
+
+@pytest.mark.parametrize("size", [1, 7, 24, 1000])
+def test_the_batch_size_changes_no_result(size, clean):
+    model = fill(GRAPHS["branching"].build())
+    small, one = (ChannelPruner(model, batch_size=batch) for batch in (size, 24))
+    np.testing.assert_allclose(small.mean_map(clean.images), one.mean_map(clean.images), atol=1e-6)
+    order = one.idlest_first(clean.images)
+    np.testing.assert_array_equal(small.sweep(order, clean), one.sweep(order, clean))
+
+
+def two_by_two(*steps):
+    """Return a network on 2x2 pixels whose two channels are x and -2x."""
+    entry = keras.Input((2, 2, 1))
+    tensor = layers.Conv2D(2, 1, name="conv")(entry)
+    for step in steps:
+        tensor = step(tensor)
+    model = keras.Model(entry, layers.Dense(2)(layers.Flatten()(tensor)))
+    model.get_layer("conv").set_weights([np.array([[[[1.0, -2.0]]]]), np.zeros(2)])
+    return model
+
+
+PIXELS = np.array([[[1, -2], [3, 0]], [[-1, 2], [3, 4]], [[0, 0], [-3, 4]]], np.float32)[..., None]
+
+
+def test_mistake_5_the_mean_map_is_the_mean_of_what_leaves_the_relu_before_any_pooling():
+    pruner = ChannelPruner(two_by_two(layers.ReLU(), layers.AveragePooling2D(2)), batch_size=2)
+    thirds = [[[1, 2], [6, 8]], [[2, 4], [6, 0]]]
+    np.testing.assert_allclose(pruner.mean_map(PIXELS) * 3, thirds, rtol=1e-6)
+    np.testing.assert_array_equal(pruner.idlest_first(PIXELS), [1, 0])
+
+
+def test_without_an_activation_the_mean_map_is_of_the_signed_values():
+    mean = ChannelPruner(two_by_two()).mean_map(PIXELS)
+    np.testing.assert_allclose(mean * 3, [[[0, 0], [3, 8]], [[0, 0], [-6, -16]]], rtol=1e-6)
+
+
+def test_the_mean_map_of_a_dense_layer_has_one_place_a_channel(clean):
+    pruner = ChannelPruner(fill(GRAPHS["dense"].build()))
+    assert pruner.mean_map(clean.images).shape == (6, 1, 1)
+
+
+def test_channels_of_equal_activation_go_in_the_order_of_their_numbers():
+    model = two_by_two(layers.ReLU())
+    assert ChannelPruner(model).idlest_first(np.zeros((3, 2, 2, 1))).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_the_network_passed_in_stays_bit_identical(name, clean):
+    model = fill(GRAPHS[name].build())
+    before, config = model.get_weights(), json.dumps(model.get_config(), sort_keys=True)
+    pruner = ChannelPruner(model)
+    order = pruner.idlest_first(clean.images)
+    pruner.sweep(order, clean)
+    fill(pruner.apply(order)[0], seed=9)
+    assert json.dumps(model.get_config(), sort_keys=True) == config
+    for one, other in zip(before, model.get_weights(), strict=True):
+        assert one.tobytes() == other.tobytes()
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_mistake_1_what_is_applied_is_those_channels_in_a_fresh_copy_each_time(name, clean):
+    graph = GRAPHS[name]
+    pruner, expected = ChannelPruner(fill(graph.build())), fill(graph.build())
+    whole, masks = pruner.apply([])
+    first, _ = pruner.apply([2, 0])
+    pruner.apply([1, 4])
+    networks.silence_by_hand(expected, graph, [2, 0])
+    np.testing.assert_array_equal(first(clean.images), expected(clean.images))
+    np.testing.assert_array_equal(whole(clean.images), fill(graph.build())(clean.images))
+    assert all(np.all(mask == 1) for _, mask in masks)
+
+
+def test_a_convolution_that_runs_twice_is_silent_both_times_or_refused(clean):
+    shared = conv("relu", padding="same", channels=2)
+    model = fill(networks.chain(shared, shared, layers.Flatten()))
+    order = np.array([1, 0])
+    try:
+        pruner = ChannelPruner(model)
+    except ModelError as error:
+        assert error.code == "UnsupportedTopology"  # noqa: PT017
+        return
+    assert_sweep_is_what_apply_makes(pruner, order, clean.images)
+
+
+STEPS = {
+    "conv": lambda tensor, name: conv("relu", name, channels=4, padding="same")(tensor),
+    "conv, norm, tanh": lambda tensor, name: layers.Activation("tanh")(
+        norm(f"{name}_norm")(conv(None, name, channels=4, padding="same")(tensor))
+    ),
+    "pool": lambda tensor, name: layers.MaxPooling2D(2, padding="same")(tensor),
+    "dropout": lambda tensor, name: layers.Dropout(0.5)(tensor),
+    "add": lambda tensor, name: layers.Add()(
+        [tensor, conv("relu", name, channels=tensor.shape[-1], padding="same")(tensor)]
+    ),
+    "branch": lambda tensor, name: layers.Concatenate()(
+        [conv("relu", name, channels=4, size=1)(tensor), layers.ReLU()(tensor)]
+    ),
+}
+
+
+def grown(steps):
+    entry = tensor = networks.image()
+    for index, step in enumerate(steps):
+        tensor = STEPS[step](tensor, f"layer_{index}")
+    return fill(keras.Model(entry, networks.scores(tensor)))
+
+
+@settings(
+    max_examples=12,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(data=st.data(), steps=st.lists(st.sampled_from(sorted(STEPS)), max_size=3))
+def test_any_channels_of_any_small_graph_are_silenced_alike_by_mask_and_by_weights(
+    data, steps, clean
+):
+    model = grown([*steps, data.draw(st.sampled_from(["conv", "conv, norm, tanh", "branch"]))])
+    names = [layer.name for layer in model.layers if isinstance(layer, layers.Conv2D)]
+    pruner = ChannelPruner(model, data.draw(st.sampled_from(names)), batch_size=BATCH)
+    order = np.array(data.draw(st.permutations(range(pruner.site.channels))))
+    assert_sweep_is_what_apply_makes(pruner, order, clean.images)

@@ -1,0 +1,166 @@
+"""What a record keeps for its figures is what was there, small enough to keep."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import math
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from PIL import Image
+from readers import reader, showing
+
+from badrepair import exhibits
+from badrepair.defenses.strip import FittedStrip, Strip
+from badrepair.types import Dataset
+
+CLASSES = 2
+
+
+def decoded(text):
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(text)))).tolist()
+
+
+def two_channels():
+    """Return a network whose first channel is the image and whose second one is twice it."""
+    inputs = keras.Input((1, 2, 1))
+    conv = layers.Conv2D(2, 1, activation="relu", use_bias=False, name="conv")
+    outputs = layers.Dense(CLASSES, activation="softmax")(layers.Flatten()(conv(inputs)))
+    model = keras.Model(inputs, outputs)
+    conv.set_weights([np.array([[[[1.0, 2.0]]]])])
+    return model
+
+
+def pairs(values, name):
+    """Return images of two pixels beside each other."""
+    images = np.array(values, np.float32)[:, None, :, None]
+    return Dataset(images=images, labels=np.zeros(len(values), np.int64), name=name)
+
+
+def shown(labels, name, targets=None):
+    targets = labels if targets is None else targets
+    return Dataset(images=showing(labels, CLASSES), labels=np.array(targets), name=name)
+
+
+def grey(size=4):
+    """Return a network for grey images of any content; it answers 1."""
+    inputs = keras.Input((size, size, 1))
+    deciding = layers.Dense(CLASSES, kernel_initializer="zeros")
+    model = keras.Model(inputs, deciding(layers.Flatten()(inputs)))
+    deciding.bias.assign([0.0, 1.0])
+    return model
+
+
+def test_activations_are_the_mean_map_of_every_channel():
+    # The mean of (0, 1), (0, 2) and (1, 1) is (1/3, 4/3), kept to four digits of the largest.
+    clean, patch = pairs([[0, 1], [0, 2], [1, 1]], "clean"), pairs([[5, -5]], "patch")
+    found = exhibits.activations(two_channels(), "conv", np.array([1, 0]), clean, [patch])
+    assert found["layer"] == "conv"
+    assert np.array(found["clean"]) == pytest.approx(
+        np.array([[[0.333, 1.333]], [[0.667, 2.667]]]), abs=1e-9
+    )
+    assert found["poisoned"] == {"patch": [[[5, 0]], [[10, 0]]]}
+    assert found["n"] == {"clean": 3, "patch": 1}
+    assert list(found["order"]) == [1, 0]
+
+
+def test_activations_fit_into_json():
+    found = exhibits.activations(two_channels(), "conv", [1, 0], pairs([[0, 0]], "clean"), [])
+    assert json.loads(json.dumps(found))["clean"] == [[[0, 0]], [[0, 0]]]
+
+
+def test_of_many_images_some_are_taken_evenly_spread():
+    values = np.c_[np.arange(5000), np.zeros(5000)]
+    found = exhibits.activations(two_channels(), "conv", [0, 1], pairs(values, "clean"), [])
+    assert found["n"] == {"clean": exhibits.IMAGES_FOR_ACTIVATIONS}
+    assert found["clean"][0][0] == pytest.approx([2499.5, 0], abs=1)
+
+
+def test_samples_name_their_set_their_label_and_the_answer():
+    clean, poisoned = shown([1, 0], "clean"), shown([1], "patch", targets=[0])
+    found = exhibits.samples(reader(CLASSES), clean, [poisoned], "0-255")
+    told = [(sample["set"], sample["label"], sample["answer"]) for sample in found]
+    assert told == [("clean", 1, 1), ("clean", 0, 0), ("patch", 0, 1)]
+
+
+def test_samples_are_few_and_spread_from_the_first_to_the_last():
+    images = np.linspace(0, 255, 52, dtype=np.float32).reshape(52, 1, 1, 1)
+    data = Dataset(images=np.tile(images, (1, 4, 4, 1)), labels=np.arange(52))
+    found = exhibits.samples(grey(), data, [], "0-255")
+    assert [sample["label"] for sample in found] == [0, 10, 20, 30, 40, 51]
+    brightness = [decoded(sample["png"])[0][0] for sample in found]
+    assert brightness == [0, 50, 100, 150, 200, 255]
+
+
+def test_a_set_smaller_than_the_sample_is_shown_whole():
+    found = exhibits.samples(reader(CLASSES), shown([1, 0, 1], "clean"), [], "0-1")
+    assert len(found) == 3
+
+
+@pytest.mark.parametrize(
+    ("white", "expected"), [(1.0, [[0, 128, 255, 255]]), (2.0, [[0, 64, 128, 255]])]
+)
+def test_a_picture_is_scaled_so_that_white_is_white(white, expected):
+    image = np.array([0.0, 0.5, 1.0, 2.0]).reshape(1, 4, 1)
+    assert decoded(exhibits.png(image, white)) == expected
+
+
+def test_a_picture_keeps_its_colours():
+    image = np.array([255.0, 128.0, 0.0]).reshape(1, 1, 3)
+    assert decoded(exhibits.png(image, 255)) == [[[255, 128, 0]]]
+
+
+def test_of_other_numbers_of_channels_the_first_is_shown():
+    assert decoded(exhibits.png(np.array([[[9.0, 200.0]]]), 255)) == [[9]]
+
+
+@pytest.fixture
+def detector():
+    """Return a detector of two overlays that show the classes 0 and 1."""
+    overlays = showing([0, 1], CLASSES, numbers=[7, 8])
+    defense = Strip(overlays=2, image_weight=0.5)
+    return FittedStrip(defense=defense, model=reader(CLASSES), overlays=overlays)
+
+
+def test_the_superimposition_shows_image_overlay_and_mix(detector):
+    clean = shown([0, 1], "clean")
+    panels = exhibits.superimposition(detector, clean, [], "0-255")
+    assert [panel["title"] for panel in panels] == ["image", "overlay", "mix"]
+    # Two classes and the number make three colours: 1/2 * (40, 0, 0) + (40, 0, 7) = (60, 0, 7).
+    pixels = [decoded(panel["png"])[0][0] for panel in panels]
+    assert pixels == [[40, 0, 0], [40, 0, 7], [60, 0, 7]]
+
+
+def test_the_superimposition_compares_with_the_first_poisoned_set(detector):
+    clean, others = shown([0], "clean"), [shown([1], "patch"), shown([0], "sticker")]
+    panels = exhibits.superimposition(detector, clean, others, "0-255")
+    titles = [panel["title"] for panel in panels]
+    assert titles == ["image", "overlay", "mix", "poisoned image", "poisoned mix"]
+    assert decoded(panels[4]["png"]) == [[[40, 20, 7]]]
+
+
+def test_the_superimposition_tells_the_entropy_of_the_whole_bank():
+    # log 9 at half the weight is log 3: with (0, 0) odds of 1:3, with (0, log 3) even.
+    image = Dataset(images=np.array([[[[math.log(9), 0, 1]]]]), labels=np.array([0]))
+    overlays = np.array([[[[0, 0, 2]]], [[[0, math.log(3), 3]]]], np.float32)
+    defense = Strip(overlays=2, image_weight=0.5)
+    detector = FittedStrip(defense=defense, model=reader(CLASSES), overlays=overlays)
+    panels = exhibits.superimposition(detector, image, [image], "0-1")
+    expected = (0.8112781 + 1) / 2
+    assert panels[1]["entropy"] is None
+    assert [panels[k]["entropy"] for k in (2, 4)] == pytest.approx([expected] * 2, abs=1e-6)
+
+
+def test_a_mix_brighter_than_white_is_shown_by_its_own_peak():
+    overlays = np.full((1, 4, 4, 1), 0.8, np.float32)
+    image = Dataset(images=np.full((1, 4, 4, 1), 0.4), labels=np.array([0]))
+    image.images[0, 0, 0, 0] = 0.8
+    detector = FittedStrip(defense=Strip(overlays=1), model=grey(), overlays=overlays)
+    panels = exhibits.superimposition(detector, image, [], "0-1")
+    # .8 + .8 is white; .4 + .8 is three quarters of it. The image itself stays in 0..1.
+    assert decoded(panels[2]["png"])[0][:2] == [255, 191]
+    assert decoded(panels[0]["png"])[0][:2] == [204, 102]
