@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from badrepair.evaluation import evaluate, evaluate_detector
     from badrepair.models.load import load_model
     from badrepair.models.save import write_model
+    from badrepair.opening import load_data
     from badrepair.types import Dataset
 
 __version__ = "0.1.0"
@@ -24,6 +25,7 @@ __all__ = [
     "Strip",
     "evaluate",
     "evaluate_detector",
+    "load_data",
     "load_model",
     "write_model",
 ]
@@ -34,6 +36,7 @@ _HOMES = {
     "Strip": "badrepair.defenses.strip",
     "evaluate": "badrepair.evaluation",
     "evaluate_detector": "badrepair.evaluation",
+    "load_data": "badrepair.opening",
     "load_model": "badrepair.models.load",
     "write_model": "badrepair.models.save",
 }

@@ -237,3 +237,18 @@ def test_strip_11_no_successful_attack_leaves_its_acceptance_unmeasured():
 def test_a_score_at_the_threshold_is_accepted():
     row = metrics.detection_row("patch", array([3.0]), array([1.0]), 1.0, flags(1, 1))
     assert row.false_acceptance_rate.value == 1
+
+
+@pytest.mark.parametrize(("n", "allowed"), [(1000, 4), (299, 0), (473, 1), (2000, 12)])
+def test_strip_10_pac_allows_so_few_exceedances_that_the_rate_is_kept_with_95_percent(n, allowed):
+    """1000 -> 4 and 299 -> 0 are the reference's; below, each is the last that is small enough."""
+    scores = np.random.default_rng(0).permutation(n) / n
+    threshold = metrics.pac_threshold(scores, 0.01)
+    assert np.sum(scores < threshold) == allowed
+    chance = [math.comb(n, i) * 0.01**i * 0.99 ** (n - i) for i in range(allowed + 2)]
+    assert sum(chance[: allowed + 1]) <= 0.05 < sum(chance)
+
+
+def test_strip_10_pac_says_how_many_images_it_needs():
+    with pytest.raises(DataError, match="needs 299 clean calibration images, there are 298"):
+        metrics.pac_threshold(np.arange(298.0), 0.01)

@@ -66,7 +66,7 @@ def test_what_was_not_measured_says_so():
     assert shown["clean accuracy"] == "not measured"
     assert shown["attack success"] == "not measured"
     assert shown["recovered accuracy"] == "not measured"
-    assert shown["DER"] == "–"
+    assert shown["DER"] == "\N{EN DASH}"
     assert shown["n"] == "0"
 
 

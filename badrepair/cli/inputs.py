@@ -7,23 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast, get_args
 
-import numpy as np
-
-from badrepair import data, records
+from badrepair import records
 from badrepair.cli import console
-from badrepair.data import ranges
-from badrepair.data.arrange import arrange
-from badrepair.errors import DataError, OptionError
-from badrepair.models import inference
+from badrepair.data.ranges import ModelRange
+from badrepair.errors import OptionError
 from badrepair.models.guards import require_unguarded
 from badrepair.models.load import load_model
-from badrepair.models.probing import surmise_range
+from badrepair.opening import RangeDecision, decide_range, in_range, stored_data
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import keras
-    from numpy.typing import NDArray
 
     from badrepair.cli.options import DataOptions, DefenseOptions, PictureOptions
     from badrepair.cli.predict import PredictOptions
@@ -45,7 +40,7 @@ class Inputs:
     clean: Dataset | None
     test: Dataset | None
     poisoned: tuple[Dataset, ...]
-    input_range: ranges.ModelRange
+    input_range: ModelRange
     why: str
 
 
@@ -116,112 +111,57 @@ def open_data(
         _stored(path, name, options, model, classes)
         for name, path in named_paths(options.poisoned, "--poisoned")
     ]
-    input_range, why = _decide_range(options, model, clean or test_set, model_name)
+    decision = _decide_range(options, model, clean or test_set, model_name)
     return Inputs(
-        clean=None if clean is None else _scaled(clean, input_range),
-        test=None if test_set is None else _scaled(test_set, input_range),
-        poisoned=tuple(_scaled(one, input_range) for one in poisoned),
-        input_range=input_range,
-        why=why,
+        clean=None if clean is None else in_range(clean, decision.input_range),
+        test=None if test_set is None else in_range(test_set, decision.input_range),
+        poisoned=tuple(in_range(one, decision.input_range) for one in poisoned),
+        input_range=decision.input_range,
+        why=decision.why,
     )
 
 
-def _stored(
-    path: Path, name: str, options: DataOptions, model: keras.Model, classes: int
-) -> Dataset:
-    """Return a data set in its stored range."""
-    raw = data.read(path, image_key=options.image_key, label_key=options.label_key)
-    return arrange(
-        raw,
-        input_shape=tuple(model.input_shape[1:]),
-        layout=options.layout.value,
-        color=options.color.value,
-        classes=classes,
-        name=name,
-        where=path,
-        limit=options.limit,
-    )
-
-
-def _scaled(dataset: Dataset, input_range: ranges.ModelRange) -> Dataset:
-    """Return the data in the model's range, each file judged by its own stored range."""
-    if input_range == "as-is":
-        return dataset
-    return ranges.scaled(dataset, ranges.stored_range(dataset), input_range)
-
-
-def range_for_pictures(options: PredictOptions, model: keras.Model) -> ranges.ModelRange:
+def range_for_pictures(options: PredictOptions, model: keras.Model) -> ModelRange:
     """Return the range that a model takes, where there may be no labelled data.
 
     In this order: what the user says, what --clean shows, what the record beside the model
     says, what answers to noise suggest.
     """
-    clean = None
+    automatic = options.input_range.value == "auto"
+    clean = stored_data(options.clean, model) if automatic and options.clean else None
     beside = records.record_path(options.model)
-    if options.input_range.value == "auto" and options.clean is not None:
-        raw = data.read(options.clean)
-        clean = arrange(
-            raw,
-            input_shape=tuple(model.input_shape[1:]),
-            classes=int(model.output_shape[-1]),
-            name=options.clean.name,
-            where=options.clean,
-        )
-    elif options.input_range.value == "auto" and beside.exists():
+    if automatic and clean is None and beside.exists():
         recorded = records.read_record(beside).get("input_range", {}).get("value")
-        for known in get_args(ranges.ModelRange):
+        for known in get_args(ModelRange):
             if known == recorded:
                 console.note(f"the model takes {known}, says {beside}")
-                return cast("ranges.ModelRange", known)
-    return _decide_range(options, model, clean, "")[0]
+                return cast("ModelRange", known)
+    return _decide_range(options, model, clean, "").input_range
+
+
+def _stored(
+    path: Path, name: str, options: DataOptions, model: keras.Model, classes: int
+) -> Dataset:
+    return stored_data(
+        path,
+        model,
+        name=name,
+        classes=classes,
+        image_key=options.image_key,
+        label_key=options.label_key,
+        layout=options.layout.value,
+        color=options.color.value,
+        limit=options.limit,
+    )
 
 
 def _decide_range(
     options: PictureOptions, model: keras.Model, clean: Dataset | None, model_name: str
-) -> tuple[ranges.ModelRange, str]:
-    """Return the range that the model takes, and a sentence that says how it was found."""
+) -> RangeDecision:
+    """Return what the user says about the range, or what is found, which is said aloud."""
     if options.input_range.value != "auto":
-        chosen = cast("ranges.ModelRange", options.input_range.value)
-        return chosen, f"--input-range {chosen}"
-    sentence, found = (
-        _surmised_range(model) if clean is None else _tried_range(model, clean, options)
-    )
-    console.note(f"{model_name}: {sentence}" if model_name else sentence)
-    return found, sentence
-
-
-def _tried_range(
-    model: keras.Model, clean: Dataset, options: PictureOptions
-) -> tuple[str, ranges.ModelRange]:
-    """Return what clean accuracy says, and where that does not tell, what noise says."""
-
-    def right(part: Dataset) -> NDArray[np.bool_]:
-        answers = inference.answers(
-            model, part.images, batch_size=options.batch_size, label="trying input ranges"
-        )
-        return np.asarray(answers == part.labels)
-
-    trial = ranges.try_ranges(clean, right)
-    if trial.decisive:
-        return trial.sentence, trial.best
-    surmise = surmise_range(model)
-    if surmise is None:
-        raise DataError(
-            "RangeAmbiguous",
-            clean.name,
-            trial.sentence,
-            "give --input-range 0-1 or --input-range 0-255",
-        )
-    return f"{trial.sentence}; {surmise.sentence}", surmise.input_range
-
-
-def _surmised_range(model: keras.Model) -> tuple[str, ranges.ModelRange]:
-    surmise = surmise_range(model)
-    if surmise is None:
-        raise OptionError(
-            "RangeUnknown",
-            "--input-range",
-            "expected the pixel range that the model takes, and without --clean it does not show",
-            "give --clean to try it on labelled images, or --input-range 0-1 or 0-255",
-        )
-    return surmise.sentence, surmise.input_range
+        chosen = cast("ModelRange", options.input_range.value)
+        return RangeDecision(chosen, f"--input-range {chosen}")
+    decision = decide_range(model, clean, batch_size=options.batch_size)
+    console.note(f"{model_name}: {decision.why}" if model_name else decision.why)
+    return decision

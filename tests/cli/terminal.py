@@ -36,9 +36,16 @@ class Outcome:
         return [line.strip() for line in self.out.splitlines()]
 
 
-def run(*arguments):
+class Screen(io.StringIO):
+    """A stream that says that somebody is watching."""
+
+    def isatty(self):
+        return True
+
+
+def run(*arguments, stdout=None):
     """Run a command in this process, where TensorFlow is loaded already."""
-    out, err = io.StringIO(), io.StringIO()
+    out, err = io.StringIO() if stdout is None else stdout, io.StringIO()
     typed, code = sys.argv, 0
     sys.argv = ["badrepair", *map(str, arguments)]
     try:
@@ -48,7 +55,7 @@ def run(*arguments):
         code = stop.code
     finally:
         sys.argv = typed
-    return Outcome(code, out.getvalue(), err.getvalue())
+    return Outcome(code, "" if stdout is not None else out.getvalue(), err.getvalue())
 
 
 def done(*arguments):

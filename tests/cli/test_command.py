@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
+
 import pytest
 
-from cli.terminal import assert_refused, done, listing, run
 from badrepair.errors import ResourceError
+from cli.terminal import Screen, assert_refused, done, listing, run
 
 # Steps of `prune` in the order in which they run, where something may go wrong.
 STEPS = (
     "badrepair.cli.inputs.load_model",
-    "badrepair.cli.inputs.arrange",
+    "badrepair.opening.arrange",
     "badrepair.defenses.fine_pruning.FinePruning.repair",
     "badrepair.evaluation.evaluate",
     "badrepair.exhibits.activations",
@@ -110,3 +113,31 @@ def test_quiet_of_one_command_does_not_silence_the_next(bench):
     options = ("evaluate", "--model", bench.model, *bench.evaluated())
     assert done(*options, "--quiet").err == ""
     assert done(*options).err != ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_behind_stdout_is_one_line(bench):
+    options = ("--model", bench.model, *bench.evaluated(), "--input-range", "0-1")
+    with open("/dev/full", "w", buffering=1) as full:
+        outcome = run("evaluate", *options, stdout=full)
+    assert_refused(outcome, 74, "WriteFailed", "No space left")
+
+
+def test_a_stdout_that_knows_only_ascii_gets_what_it_can_take(bench):
+    ascii_only = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    options = ("--model", bench.model, *bench.evaluated(), "--input-range", "0-1")
+    outcome = run("evaluate", *options, stdout=ascii_only)
+    assert (outcome.code, outcome.err) == (0, "")
+    ascii_only.flush()
+    assert b"Evaluation" in ascii_only.buffer.getvalue()
+
+
+@pytest.mark.parametrize("columns", ["40", "80", "200"])
+def test_no_number_is_cut_however_narrow_the_terminal(bench, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", columns)
+    screen = Screen()
+    run("evaluate", "--model", bench.model, *bench.evaluated(), "--quiet", stdout=screen)
+    words = screen.getvalue().split()
+    assert words.count("200") == 1
+    assert words.count("%") == 3
+    assert sum(word.endswith("]") for word in words) >= 3

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import time
 from contextlib import redirect_stderr, redirect_stdout
 
@@ -10,13 +9,7 @@ import pytest
 
 from badrepair import progress
 from badrepair.cli import console
-
-
-class Terminal(io.StringIO):
-    """A stream that says that somebody is watching."""
-
-    def isatty(self):
-        return True
+from cli.terminal import Screen
 
 
 @pytest.fixture
@@ -27,7 +20,7 @@ def watched(monkeypatch):
         monkeypatch.setenv(name, value)
 
     def watched(show):
-        with redirect_stderr(Terminal()) as terminal, console.drawing():
+        with redirect_stderr(Screen()) as terminal, console.drawing():
             show()
         return terminal.getvalue()
 
@@ -127,7 +120,7 @@ def test_a_pipe_gets_tables_of_a_fixed_width(capsys, monkeypatch):
 
 def test_a_terminal_keeps_its_own_width(monkeypatch):
     monkeypatch.setenv("COLUMNS", "77")
-    with redirect_stdout(Terminal()):
+    with redirect_stdout(Screen()):
         assert console.out().width == 77
 
 

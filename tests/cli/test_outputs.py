@@ -94,6 +94,11 @@ def test_a_folder_that_is_not_there_is_named(defend, tmp_path, command):
     assert listing(tmp_path) == []
 
 
+@pytest.mark.parametrize("name", [".", "..", "/", "folder/"])
+def test_a_folder_s_name_as_output_is_refused(defend, name):
+    assert_refused(defend("prune", name), 2, "OutputFormat")
+
+
 def test_a_folder_in_place_of_the_output_is_refused(defend, tmp_path):
     output = tmp_path / "folder.keras"
     output.mkdir()

@@ -313,6 +313,14 @@ def test_a_value_that_makes_no_sense_is_refused(bench, tmp_path, option, value, 
     assert listing(tmp_path) == []
 
 
+@pytest.mark.parametrize("share", ["0.001", "0.999"])
+def test_a_split_that_leaves_one_part_empty_is_refused(bench, tmp_path, share):
+    options = ("--held-out", share, "--input-range", "0-1", "-o", tmp_path / "out.keras")
+    outcome = run("prune", *bench.defended(), *options)
+    assert_refused(outcome, 65, "TooFewImages", "--held-out")
+    assert listing(tmp_path) == []
+
+
 def test_clean_data_is_asked_for(bench, tmp_path):
     outcome = run("prune", "--model", bench.model, "-o", tmp_path / "out.keras", "-q")
     assert_refused(outcome, 2, "CleanMissing", "--clean")
