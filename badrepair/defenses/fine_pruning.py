@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from badrepair.errors import OptionError
+from badrepair.errors import DataError, OptionError
 from badrepair.models import inference
 from badrepair.models.pruner import ChannelPruner
 from badrepair.models.training import train
@@ -65,6 +65,7 @@ class FinePruning:
     def repair(self, model: keras.Model, clean: Dataset) -> RepairResult:
         """Return a repaired copy; the model passed in is left untouched."""
         tuning, held_out = clean.split(1 - self.held_out, seed=self.seed)
+        _require_images(clean, tuning, held_out)
         pruner = ChannelPruner(model, self.layer, batch_size=self.batch_size)
         order = pruner.idlest_first(tuning.images)
         accuracies = pruner.sweep(order, held_out)
@@ -135,6 +136,17 @@ class FinePruning:
         epoch, weights = kept
         model.set_weights(weights)
         return accuracies, epoch
+
+
+def _require_images(clean: Dataset, tuning: Dataset, held_out: Dataset) -> None:
+    if not len(tuning) or not len(held_out):
+        raise DataError(
+            "TooFewImages",
+            clean.name,
+            f"expected clean images to tune on and others to choose with, found {len(tuning)}"
+            f" and {len(held_out)}",
+            "give more clean images",
+        )
 
 
 def last_within(accuracies: NDArray[np.float64], max_drop: float) -> int:

@@ -24,7 +24,7 @@ def head_of(model: keras.Model) -> Head:
     "probabilities": positive scores without a softmax at the top level, such as sigmoids.
     """
     head = _head_layer(model)
-    if isinstance(head, keras.layers.Softmax) or _activation(head) == "softmax":
+    if _activation(head) == "softmax":
         return "softmax"
     if isinstance(head, keras.Model):
         return "logits" if head_of(head) == "logits" else "probabilities"
@@ -46,7 +46,7 @@ def logits_model(model: keras.Model) -> keras.Model:
     if kind == "probabilities":
         floor = keras.backend.epsilon() ** 4
         return keras.Model(copy.inputs[0], keras.ops.log(copy.outputs[0] + floor), name="logits")
-    if isinstance(head, keras.layers.Softmax | keras.layers.Activation):
+    if not hasattr(head, "kernel"):
         return rebuilt(copy, lambda layer: _same if layer is head else layer)
     head.activation = keras.activations.linear
     # A fresh copy is traced anew, with the activation that was just set.
@@ -72,5 +72,9 @@ def _changes_nothing(layer: Any) -> bool:
     return linear or isinstance(layer, HANDING_ON)
 
 
-def _activation(layer: Any) -> str | None:
-    return getattr(getattr(layer, "activation", None), "__name__", None)
+def _activation(operation: Any) -> str | None:
+    """Return the name of the function that a layer, or an operation called as one, ends in."""
+    kind = type(operation)
+    if kind.__module__ == "keras.src.ops.nn" or isinstance(operation, keras.layers.Softmax):
+        return kind.__name__.lower()
+    return getattr(getattr(operation, "activation", None), "__name__", None)

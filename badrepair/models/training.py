@@ -79,4 +79,4 @@ def _seed_layers(model: keras.Model, seed: int) -> None:
     for index, layer in enumerate(model._flatten_layers()):
         generator = getattr(layer, "seed_generator", None)
         if generator is not None:
-            generator.state.assign(np.array([seed, index], dtype=np.uint32))
+            generator.state.assign(np.array([seed % 2**32, index], dtype=np.uint32))

@@ -111,6 +111,16 @@ def test_mistake_5_the_mean_map_is_the_mean_of_what_leaves_the_relu_before_any_p
     np.testing.assert_array_equal(pruner.idlest_first(PIXELS), [1, 0])
 
 
+def test_naming_the_pooling_behind_a_convolution_ranks_its_channels_by_what_is_pooled():
+    """The ReLU leaves (1, 0, 3, 0), (0, 2, 3, 4), (0, 0, 0, 4) and twice (0, 2, 0, 0), ..."""
+    model = two_by_two(layers.ReLU(), layers.MaxPooling2D(2, name="pool"))
+    by_pool, by_layer = ChannelPruner(model, "pool"), ChannelPruner(model, "conv")
+    np.testing.assert_allclose(by_pool.mean_map(PIXELS) * 3, [[[3 + 4 + 4]], [[4 + 2 + 6]]])
+    assert by_pool.idlest_first(PIXELS).tolist() == [0, 1]
+    assert by_layer.idlest_first(PIXELS).tolist() == [1, 0]
+    assert by_pool.site.layer.name == by_layer.site.layer.name == "conv"
+
+
 def test_without_an_activation_the_mean_map_is_of_the_signed_values():
     mean = ChannelPruner(two_by_two()).mean_map(PIXELS)
     np.testing.assert_allclose(mean * 3, [[[0, 0], [3, 8]], [[0, 0], [-6, -16]]], rtol=1e-6)
@@ -137,6 +147,8 @@ def test_the_network_passed_in_stays_bit_identical(name, clean):
     assert json.dumps(model.get_config(), sort_keys=True) == config
     for one, other in zip(before, model.get_weights(), strict=True):
         assert one.tobytes() == other.tobytes()
+    layer = networks.layer_of(model, GRAPHS[name].layer)
+    assert len(layer._inbound_nodes) == 1, "the network's own graph has grown"
 
 
 @pytest.mark.parametrize("name", GRAPHS)
@@ -188,7 +200,7 @@ def grown(steps):
 
 
 @settings(
-    max_examples=12,
+    max_examples=8,
     deadline=None,
     derandomize=True,
     database=None,

@@ -94,7 +94,11 @@ def test_a_network_without_a_hidden_layer_has_nothing_to_prune(head):
     assert caught.value.code == "NothingToPrune"
 
 
-@pytest.mark.parametrize("softmax", [layers.Softmax(), layers.Activation("softmax")])
+@pytest.mark.parametrize(
+    "softmax",
+    [layers.Softmax(), layers.Activation("softmax"), keras.ops.softmax],
+    ids=["layer", "activation", "function"],
+)
 def test_the_class_scores_are_never_pruned_however_the_softmax_is_written(softmax):
     hidden = layers.Flatten(), layers.Dense(6, "relu", name="hidden")
     dense = chain(*hidden, layers.Dense(3), head=softmax)
