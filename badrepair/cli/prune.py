@@ -57,7 +57,8 @@ class PruneOptions(DefenseOptions):
     held_out: Annotated[
         float,
         typer.Option(
-            help="Share of --clean that only chooses how much to prune.", rich_help_panel=PRUNING
+            help="Share of --clean that only chooses the level and the epoch.",
+            rich_help_panel=PRUNING,
         ),
     ] = 0.2
     guard: Annotated[

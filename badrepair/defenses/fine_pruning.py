@@ -40,7 +40,7 @@ class FinePruning:
         epochs: Fine-tuning passes over the clean data; 0 prunes only.
         learning_rate: Adam's step in fine-tuning.
         tuning_batch: Images a fine-tuning step.
-        held_out: Share of the clean data that chooses and tunes nothing but the level, in (0, 1).
+        held_out: Share of the clean data that only chooses the level and the epoch, in (0, 1).
         batch_size: Images a call where nothing is trained.
         seed: Fixes the held-out split and the fine-tuning order.
     """

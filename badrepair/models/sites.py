@@ -28,7 +28,35 @@ ACTIVATIONS = (
     keras.layers.PReLU,
     keras.layers.ELU,
 )
-ACTIVATION_FUNCTIONS = {"Celu", "Elu", "Gelu", "LeakyRelu", "Relu", "Relu6", "Selu", "Silu"}
+# The same called without a layer, as keras.ops.relu; those that do not keep zero are refused.
+FUNCTION_MODULES = {"keras.src.ops.nn", "keras.src.ops.numpy"}
+ACTIVATION_FUNCTIONS = set(
+    [
+        "Celu",
+        "Elu",
+        "Gelu",
+        "HardShrink",
+        "HardSigmoid",
+        "HardSilu",
+        "HardTanh",
+        "LeakyRelu",
+        "LogSigmoid",
+        "Relu",
+        "Relu6",
+        "Selu",
+        "Sigmoid",
+        "Silu",
+        "SoftShrink",
+        "Softplus",
+        "Softsign",
+        "SparsePlus",
+        "SparseSigmoid",
+        "Squareplus",
+        "Tanh",
+        "TanhShrink",
+        "Threshold",
+    ]
+)
 # What follows a channel without mixing it with others and keeps a zero channel zero.
 PASSING = (
     keras.layers.MaxPooling2D,
@@ -48,6 +76,7 @@ PASSING = (
 MIXING_NORMS = (keras.layers.LayerNormalization, keras.layers.GroupNormalization)
 # Between the layer that makes the class scores and the output.
 BEHIND_SCORES = (keras.layers.Flatten, keras.layers.Reshape, keras.layers.Softmax)
+SCORE_FUNCTIONS = {"LogSoftmax", "Reshape", "Softmax"}
 
 
 @dataclass(frozen=True)
@@ -120,12 +149,15 @@ def _scores_classes(call: Any, calls: list[Any], flat: keras.Model) -> bool:
     tensor = call.outputs[0]
     while tensor is not flat.outputs[0]:
         follower = _only_consumer(tensor, calls)
-        if follower is None or not (
-            _is_channelwise(follower.operation) or isinstance(follower.operation, BEHIND_SCORES)
-        ):
+        if follower is None or not _keeps_classes(follower.operation):
             return False
         tensor = follower.outputs[0]
     return True
+
+
+def _keeps_classes(operation: Any) -> bool:
+    scores = isinstance(operation, BEHIND_SCORES) or _is_function(operation, SCORE_FUNCTIONS)
+    return scores or _is_channelwise(operation)
 
 
 def _site(maker: Any, calls: list[Any]) -> Site:
@@ -166,20 +198,20 @@ def _only_consumer(tensor: Any, calls: list[Any]) -> Any:
 
 def _is_channelwise(operation: Any) -> bool:
     kinds = (keras.layers.BatchNormalization, *ACTIVATIONS, *PASSING)
-    return isinstance(operation, kinds) or _is_activation_function(operation)
+    return isinstance(operation, kinds) or _is_function(operation, ACTIVATION_FUNCTIONS)
 
 
-def _is_activation_function(operation: Any) -> bool:
-    """Return whether an operation is an activation that was called without a layer."""
+def _is_function(operation: Any, names: set[str]) -> bool:
+    """Return whether an operation is one of these functions of Keras, called without a layer."""
     kind = type(operation)
-    return kind.__module__ == "keras.src.ops.nn" and kind.__name__ in ACTIVATION_FUNCTIONS
+    return kind.__module__ in FUNCTION_MODULES and kind.__name__ in names
 
 
 def _activation(operation: Any) -> Any:
     """Return the function that an operation applies to each value, or None."""
     if isinstance(operation, keras.layers.Activation):
         return operation.activation
-    if isinstance(operation, ACTIVATIONS) or _is_activation_function(operation):
+    if isinstance(operation, ACTIVATIONS) or _is_function(operation, ACTIVATION_FUNCTIONS):
         return operation
     return getattr(operation, "activation", None)
 

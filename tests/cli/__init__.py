@@ -1,1 +1,1 @@
-"""Tests of the command, as a user meets it; a package, since files elsewhere bear the same names."""
+"""Tests of the command as a user meets it; a package, since names of files recur elsewhere."""

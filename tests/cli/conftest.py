@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
+from cli.stored import answers, arrays_in, images_in
 from cli.terminal import Outcome, done
 
 SIZE, PATCH, TARGET = 16, 4, 7
@@ -66,13 +67,8 @@ def bench(tmp_path_factory):
 @pytest.fixture(scope="session")
 def accuracy(bench):
     """Return the share of the test images that the BadNet answers rightly, by Keras alone."""
-    import keras
-
-    with h5py.File(bench.test) as file:
-        images = file["data"][()].transpose(0, 2, 3, 1).astype(np.float32) / 255
-        labels = file["label"][()]
-    model = keras.saving.load_model(bench.model, compile=False)
-    share = float(np.mean(model.predict(images, verbose=0).argmax(axis=1) == labels))
+    right = answers(bench.model, images_in(bench.test)) == arrays_in(bench.test)["label"]
+    share = float(np.mean(right))
     assert 0.9 < share < 1
     return share
 
@@ -155,8 +151,7 @@ def stripped(bench):
 @pytest.fixture
 def arrays(bench):
     """Return the arrays of the clean file, for a test to spoil and write."""
-    with h5py.File(bench.clean) as file:
-        return {name: file[name][()] for name in file}
+    return arrays_in(bench.clean)
 
 
 @pytest.fixture

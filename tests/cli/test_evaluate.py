@@ -7,11 +7,11 @@ import hashlib
 import json
 import shutil
 
-import h5py
 import keras
 import numpy as np
 import pytest
 
+from cli.stored import answers, arrays_in, images_in
 from cli.terminal import assert_complaint, assert_refused, done, listing, run
 
 AS_JSON = ("--format", "json", "--input-range", "0-1")
@@ -50,18 +50,14 @@ def test_the_json_has_the_promised_shape(bench):
 
 
 def test_the_rates_are_those_of_the_answers(bench):
-    from badrepair import load_model
-
-    with h5py.File(bench.poisoned) as file:
-        images = file["data"][()].transpose(0, 2, 3, 1).astype(np.float32) / 255
-        true = file["true_label"][()]
-    answers = load_model(bench.model).predict(images, verbose=0).argmax(axis=1)
+    true = arrays_in(bench.poisoned)["true_label"]
+    answered = answers(bench.model, images_in(bench.poisoned))
     counts = true != 7
     attack = one("--model", bench.model, *bench.evaluated())["attacks"][0]
     assert attack["n"] == counts.sum() < len(true)
-    assert attack["attack_success_rate"] == np.mean(answers[counts] == 7)
-    assert attack["recovered_accuracy"] == np.mean(answers[counts] == true[counts])
-    hits = int(np.sum(answers[counts] == 7))
+    assert attack["attack_success_rate"] == np.mean(answered[counts] == 7)
+    assert attack["recovered_accuracy"] == np.mean(answered[counts] == true[counts])
+    hits = int(np.sum(answered[counts] == 7))
     assert attack["ci95"] == pytest.approx(wilson(hits, counts.sum()), abs=1e-9)
 
 
@@ -79,8 +75,8 @@ def test_what_was_not_measured_is_null_or_missing_and_never_zero(bench):
 
 
 def test_without_true_labels_all_images_count_and_recovery_is_null(bench, write_h5):
-    with h5py.File(bench.poisoned) as file:
-        path = write_h5("unknown.h5", data=file["data"][()], label=file["label"][()])
+    arrays = arrays_in(bench.poisoned)
+    path = write_h5("unknown.h5", data=arrays["data"], label=arrays["label"])
     attack = one("--model", bench.model, "--poisoned", path)["attacks"][0]
     assert (attack["name"], attack["n"]) == ("unknown", 200)
     assert attack["recovered_accuracy"] is None

@@ -112,7 +112,7 @@ def test_mistake_5_the_mean_map_is_the_mean_of_what_leaves_the_relu_before_any_p
 
 
 def test_naming_the_pooling_behind_a_convolution_ranks_its_channels_by_what_is_pooled():
-    """The ReLU leaves (1, 0, 3, 0), (0, 2, 3, 4), (0, 0, 0, 4) and twice (0, 2, 0, 0), ..."""
+    """The largest values of x are 3, 4 and 4, and those of -2x are 4, 2 and 6."""
     model = two_by_two(layers.ReLU(), layers.MaxPooling2D(2, name="pool"))
     by_pool, by_layer = ChannelPruner(model, "pool"), ChannelPruner(model, "conv")
     np.testing.assert_allclose(by_pool.mean_map(PIXELS) * 3, [[[3 + 4 + 4]], [[4 + 2 + 6]]])

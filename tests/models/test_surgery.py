@@ -207,3 +207,13 @@ def test_mistake_3_and_4_silent_channels_are_exactly_zero_after_tuning_saving_an
         assert np.any(channels[..., KEPT] != 0)
         after = networks.layer_of(loaded, graph.layer).get_weights()
         assert not all(np.array_equal(*pair) for pair in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize("function", [keras.ops.sigmoid, keras.ops.softplus])
+def test_an_activation_that_speaks_at_zero_is_refused_when_called_as_a_function_too(function):
+    with pytest.raises(ModelError, match="expected an activation that keeps zero at zero"):
+        site_of(chain(conv(), function, pool()))
+
+
+def test_mistake_5_tanh_called_as_a_function_is_not_overlooked():
+    assert made_by(site_of(chain(conv(), keras.ops.tanh, pool())).tap).startswith("tanh")
