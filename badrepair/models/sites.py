@@ -30,33 +30,12 @@ ACTIVATIONS = (
 )
 # The same called without a layer, as keras.ops.relu; those that do not keep zero are refused.
 FUNCTION_MODULES = {"keras.src.ops.nn", "keras.src.ops.numpy"}
-ACTIVATION_FUNCTIONS = set(
-    [
-        "Celu",
-        "Elu",
-        "Gelu",
-        "HardShrink",
-        "HardSigmoid",
-        "HardSilu",
-        "HardTanh",
-        "LeakyRelu",
-        "LogSigmoid",
-        "Relu",
-        "Relu6",
-        "Selu",
-        "Sigmoid",
-        "Silu",
-        "SoftShrink",
-        "Softplus",
-        "Softsign",
-        "SparsePlus",
-        "SparseSigmoid",
-        "Squareplus",
-        "Tanh",
-        "TanhShrink",
-        "Threshold",
-    ]
-)
+ACTIVATION_NAMES = """
+    Celu Elu Gelu HardShrink HardSigmoid HardSilu HardTanh LeakyRelu LogSigmoid Relu Relu6 Selu
+    Sigmoid Silu SoftShrink Softplus Softsign SparsePlus SparseSigmoid Squareplus Tanh TanhShrink
+    Threshold
+"""
+ACTIVATION_FUNCTIONS = set(ACTIVATION_NAMES.split())
 # What follows a channel without mixing it with others and keeps a zero channel zero.
 PASSING = (
     keras.layers.MaxPooling2D,
