@@ -97,6 +97,17 @@ def test_a_picture_of_another_size_is_refused_unless_resizing_is_asked_for(bench
     assert int(done("predict", path, *model, "--resize").out) in range(10)
 
 
+@pytest.mark.parametrize("resize", [(), ("--resize",)])
+def test_a_net_for_any_size_takes_a_picture_as_it_is(colours, tmp_path, resize):
+    image = keras.Input((None, None, 3))
+    answer = keras.layers.Softmax()(keras.layers.GlobalAveragePooling2D()(image))
+    keras.Model(image, answer).save(tmp_path / "any.keras")
+    outcome = done(
+        "predict", colours / "blue.png", "--model", tmp_path / "any.keras", *UNIT, *resize
+    )
+    assert outcome.out == "2\n"
+
+
 def test_the_record_beside_a_model_tells_the_range(pruned, pictures):
     outcome = done("predict", pictures / "digit00.png", "--model", pruned.model)
     assert f"the model takes 0-1, says {pruned.model.with_suffix('.json')}" in outcome.err
