@@ -10,7 +10,7 @@ import numpy as np
 from badrepair import metrics
 from badrepair.errors import DataError
 from badrepair.models import inference
-from badrepair.models.guards import is_guard
+from badrepair.models.guards import is_guard, passes_an_input
 from badrepair.types import DetectionReport, Report
 
 if TYPE_CHECKING:
@@ -70,9 +70,9 @@ def evaluate(
     rejects = int(model.output_shape[-1]) > known
     poisoned = [metrics.counting(data) for data in poisoned]
     sets = poisoned if clean is None else (clean, *poisoned)
+    size = max(1, batch_size // passes_an_input(model))
     answers = [
-        inference.answers(model, data.images, batch_size=batch_size, label=data.name)
-        for data in sets
+        inference.answers(model, data.images, batch_size=size, label=data.name) for data in sets
     ]
     report = _report(known, clean, poisoned, answers, rejects=rejects)
     return report if baseline is None else against(report, baseline)

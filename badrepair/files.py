@@ -11,7 +11,7 @@ import hashlib
 import os
 import secrets
 import stat
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from badrepair.errors import (
@@ -23,7 +23,7 @@ from badrepair.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
 # What os.link answers on file systems that know no hard links (FAT, exFAT, some network mounts).
@@ -115,6 +115,49 @@ def write_atomically(
         _flush(path.parent)
 
 
+def write_together(contents: Mapping[Path, bytes], *, overwrite: bool) -> None:
+    """Write files that appear all or none.
+
+    Args:
+        contents: What to write, by path.
+        overwrite: Whether to replace existing files.
+
+    Raises:
+        OutputError: If one exists and `overwrite` is false.
+        WriteError: If writing failed.
+    """
+    for path in contents:
+        _check_target(path, overwrite=overwrite)
+    published: list[Path] = []
+    with ExitStack() as stack:
+        aside = {path: stack.enter_context(_aside(path)) for path in contents}
+        try:
+            for path, temporary in aside.items():
+                _fill(path, temporary, contents[path])
+            for path, temporary in aside.items():
+                _publish(temporary, path, overwrite=overwrite)
+                published.append(path)
+        except BaseException:
+            for path in [] if overwrite else published:
+                path.unlink(missing_ok=True)
+            raise
+        for folder in {path.parent for path in contents}:
+            _flush(folder)
+
+
+def _fill(path: Path, temporary: Path, content: bytes) -> None:
+    try:
+        temporary.write_bytes(content)
+        _flush(temporary)
+    except OSError as error:
+        raise _failed(path, error) from error
+
+
+def _failed(path: Path, error: OSError) -> WriteError:
+    reason = error.strerror or str(error)
+    return WriteError("WriteFailed", path, f"nothing was written: {reason}")
+
+
 @contextmanager
 def _aside(path: Path) -> Iterator[Path]:
     """Yield an empty file beside `path` that is gone afterwards, whatever happens."""
@@ -122,8 +165,7 @@ def _aside(path: Path) -> Iterator[Path]:
     try:
         yield _create(temporary)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise WriteError("WriteFailed", path, f"nothing was written: {reason}") from error
+        raise _failed(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -121,7 +121,7 @@ def decide_range(
     if trial is not None and trial.decisive:
         return RangeDecision(trial.best, trial.sentence)
     surmise = surmise_range(model)
-    if surmise is not None:
+    if surmise is not None and (trial is None or trial.allows(surmise.input_range)):
         before = "" if trial is None else f"{trial.sentence}; "
         return RangeDecision(surmise.input_range, before + surmise.sentence)
     hint = "give --input-range 0-1 or --input-range 0-255"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import Annotated
 
@@ -55,13 +56,16 @@ for command in (demo, prune, strip, evaluate, predict, plot):
 
 def main() -> None:
     """Run the command; a fault is one line on stderr and an exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal may know ASCII only
     try:
         code = app(standalone_mode=False)
     except UsageError as error:
         context = getattr(error, "ctx", None)
         path = context.command_path if context is not None else "badrepair"
         message = error.format_message()  # type: ignore[attr-defined]
-        console.complain(f"error[Usage] {path}: {message}; hint: {path} --help")
+        if message:  # none where no command was given: then the help is shown
+            console.complain(f"error[Usage] {path}: {message}; hint: {path} --help")
         sys.exit(USAGE)
     except (typer.Abort, KeyboardInterrupt):
         sys.exit(130)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import inspect
 import sys
 import traceback
@@ -20,6 +21,8 @@ Options = TypeVar("Options", bound=RunOptions)
 INTERRUPTED = 130
 INTERNAL = 70
 NO_RESOURCES = 69
+WRITE_FAILED = 74
+DISK_FAULTS = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO}
 GATE_MISSED = 1
 
 
@@ -72,7 +75,9 @@ def _run(function: Callable[[Options], None], options: Options) -> None:
     except typer.Exit:
         raise
     except KeyboardInterrupt:
-        console.complain("error[Interrupted] badrepair: stopped by Ctrl-C; nothing was written")
+        console.complain(
+            "error[Interrupted] badrepair: stopped by Ctrl-C; nothing was written by this step"
+        )
         raise typer.Exit(INTERRUPTED) from None
     except BrokenPipeError:
         raise
@@ -93,6 +98,8 @@ def _explain(error: Exception) -> tuple[str, int]:
             " hint: give a smaller --batch-size, or --limit",
             NO_RESOURCES,
         )
+    if isinstance(error, OSError) and error.errno in DISK_FAULTS:
+        return f"error[WriteFailed] badrepair: {error.strerror}", WRITE_FAILED
     return (
         f"error[Internal] badrepair: {type(error).__name__}: {error};"
         " hint: run again with --debug and report the traceback",

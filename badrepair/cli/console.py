@@ -23,6 +23,8 @@ Item = TypeVar("Item")
 
 # A pipe has no width: tables would be folded at 80 columns for nobody.
 PIPE_WIDTH = 120
+# Narrower, numbers would be cut; the terminal folds longer lines instead.
+NARROWEST = 80
 SECONDS_BEFORE_A_BAR = 1.0
 
 _quiet: ContextVar[bool] = ContextVar("quiet", default=False)
@@ -35,7 +37,8 @@ def set_quiet(quiet: bool) -> None:
 
 def out() -> Console:
     """Return where data goes."""
-    return Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False)
+    width = max(Console().width, NARROWEST) if sys.stdout.isatty() else PIPE_WIDTH
+    return Console(width=width, highlight=False)
 
 
 def err() -> Console:
@@ -112,7 +115,7 @@ def drawing() -> Iterator[None]:
     """Show progress bars inside the block, if somebody is there to see them."""
     from badrepair import progress
 
-    if _quiet.get() or not sys.stderr.isatty():
+    if _quiet.get() or sys.stderr is None or not sys.stderr.isatty():
         yield
         return
     with progress.using(Bars()):
@@ -129,14 +132,24 @@ def start_tensorflow() -> None:
     for name in ("tensorflow", "absl", "h5py"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module=r"keras\..*")
+    with _stderr_off():
+        import keras
+
+        keras.ops.zeros(1)  # the first operation starts the runtime, which logs too
+
+
+@contextmanager
+def _stderr_off() -> Iterator[None]:
+    """Turn off what anybody in this process writes to stderr, C++ included."""
+    if sys.stderr is None:  # closed by the caller
+        yield
+        return
     sys.stderr.flush()
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, 2)
-        import keras
-
-        keras.ops.zeros(1)  # the first operation starts the runtime, which logs too
+        yield
     finally:
         os.dup2(kept, 2)
         os.close(kept)

@@ -57,8 +57,9 @@ def demo(options: DemoOptions) -> None:
     script = "".join(f"# {why}\n{shlex.join(['badrepair', *step])}\n\n" for why, step in steps)
     (options.out / "commands.sh").write_text(script, encoding="utf-8")
     for why, step in steps:
-        console.out().print(f"\n# {why}\n$ {shlex.join(['badrepair', *step])}", markup=False)
-        _run(step)
+        typed = shlex.join(["badrepair", *step])
+        console.out().print(f"\n# {why}\n$ {typed}", markup=False, soft_wrap=True)
+        _run([*step, "--quiet"] if options.quiet else step)
     console.out().print("\n" + _summary(options.out), markup=False, soft_wrap=True)
     console.out().print(
         f"\nEverything is in {options.out}: data, models, records, figures, and commands.sh to"
@@ -69,6 +70,10 @@ def demo(options: DemoOptions) -> None:
 
 
 def _require_free(options: DemoOptions) -> None:
+    if options.out.exists() and not options.out.is_dir():
+        raise OutputError(
+            "OutputExists", options.out, "expected a folder, found a file", "give another --out"
+        )
     if options.out.is_dir() and any(options.out.iterdir()) and not options.overwrite:
         raise OutputError(
             "OutputExists",

@@ -11,7 +11,7 @@ import typer
 
 from badrepair.cli import console
 from badrepair.cli.command import GATE_MISSED, takes
-from badrepair.cli.options import MODEL, OUTPUT, Arch, DataOptions, Overwrite
+from badrepair.cli.options import MODEL, OUTPUT, Arch, Color, DataOptions, Layout, Overwrite
 from badrepair.errors import DataError, OptionError
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class EvaluateOptions(DataOptions):
 def evaluate(options: EvaluateOptions) -> None:
     """Measure models on clean and poisoned images: every rate with n and its interval.
 
-    A model that badrepair wrote can be given alone: its record tells the data it was made with.
+    A model that badrepair wrote with --test can be given alone: its record tells the data.
     """
     console.start_tensorflow()
     from badrepair import files, records, tables
@@ -92,11 +92,11 @@ def evaluate(options: EvaluateOptions) -> None:
     if options.clean is None and not options.poisoned:
         options = _with_recorded_data(options, [path for _, path in named])
     if options.output is not None:
-        sources = [path for _, path in named]
+        sources = [path for _, path in named] + outputs.files_of(options)
         files.check_writable(options.output, overwrite=options.overwrite, inputs=sources)
     models = {name: load_model(path, arch=options.arch) for name, path in named}
-    reports = _reports(options, models)
-    measured = [outputs.evaluated(name, path, reports[name]) for name, path in named]
+    reports = _reports(options, models, dict(named))
+    measured = [outputs.evaluated(name, reports[name], path, {}) for name, path in named]
     content = records.report_json(measured)
     outputs.show([tables.evaluation_table(list(reports.items()))], content, options.format)
     if options.output is not None:
@@ -111,11 +111,13 @@ def _with_baseline_first(options: EvaluateOptions) -> list[str]:
 
     if options.baseline is None:
         return options.model
-    baseline = named_path(options.baseline)[1]
-    return [options.baseline, *(m for m in options.model if named_path(m)[1] != baseline)]
+    baseline = named_path(options.baseline)
+    return [options.baseline, *(m for m in options.model if named_path(m) != baseline)]
 
 
-def _reports(options: EvaluateOptions, models: dict[str, keras.Model]) -> dict[str, Report]:
+def _reports(
+    options: EvaluateOptions, models: dict[str, keras.Model], paths: dict[str, Path]
+) -> dict[str, Report]:
     from badrepair.cli import inputs
     from badrepair.evaluation import against, problem_classes
     from badrepair.evaluation import evaluate as measure
@@ -123,7 +125,7 @@ def _reports(options: EvaluateOptions, models: dict[str, keras.Model]) -> dict[s
     classes = options.classes or min(problem_classes(model) for model in models.values())
     reports: dict[str, Report] = {}
     for name, model in models.items():
-        opened = inputs.open_data(options, model, classes=classes, model_name=name)
+        opened = inputs.open_data(options, model, paths[name], classes=classes, model_name=name)
         reports[name] = measure(
             model, opened.clean, opened.poisoned, classes=classes, batch_size=options.batch_size
         )
@@ -147,39 +149,75 @@ def _hint_at_extra_output(name: str, model: keras.Model, largest: int, classes: 
 
 def _with_recorded_data(options: EvaluateOptions, paths: Sequence[Path]) -> EvaluateOptions:
     """Return the options with the data of the first model that has a record beside it."""
-    from badrepair import files, records
+    from badrepair import records
 
     for path in paths:
+        record = records.record_of(path)
+        test = records.text_in(record, "options", "test")
+        if record is None or test is None:
+            continue
         beside = records.record_path(path)
-        if not beside.exists():
-            continue
-        record = records.read_record(beside)
-        used: dict[str, Any] = record.get("options") or {}
-        test = used.get("test") or used.get("clean")
-        poisoned = used.get("poisoned") or []
-        if test is None:
-            continue
-        known = {entry["path"]: entry["sha256"] for entry in record.get("inputs", [])}
-        for text in (test, *(p.partition("=")[2] or p for p in poisoned)):
-            file = files.require_file(Path(text))
-            if text in known and files.sha256(file) != known[text]:
-                raise DataError(
-                    "InputChanged",
-                    text,
-                    f"expected the file that {beside} names, found another content",
-                    "give --clean and --poisoned",
-                )
-        console.note(
-            f"data from {beside}: --clean {test}" + "".join(f" --poisoned {p}" for p in poisoned)
+        poisoned = _recorded_poisoned(record, beside)
+        _require_unchanged(record, [test, *poisoned], beside)
+        named = "".join(f" --poisoned {text}" for text in poisoned)
+        console.note(f"data from {beside}: --clean {test}{named}")
+        return dataclasses.replace(
+            options, clean=Path(test), poisoned=poisoned, **_recorded_reading(record)
         )
-        return dataclasses.replace(options, clean=Path(test), poisoned=list(poisoned))
     raise OptionError(
-        "DataMissing", "--clean", "expected data to measure on, found none", "give --clean FILE"
+        "DataMissing",
+        "--clean",
+        "expected data to measure on, found none, nor a record with --test beside the model",
+        "give --clean FILE",
     )
+
+
+def _recorded_poisoned(record: dict[str, Any], beside: Path) -> list[str]:
+    poisoned = record["options"].get("poisoned") or []
+    if not isinstance(poisoned, list) or not all(isinstance(text, str) for text in poisoned):
+        problem = f"expected names of files under options.poisoned, found {poisoned!r:.40}"
+        raise DataError("RecordInvalid", beside, problem, "give --clean and --poisoned")
+    return poisoned
+
+
+def _recorded_reading(record: dict[str, Any]) -> dict[str, Any]:
+    """Return the options that say how the recorded files are stored."""
+    from badrepair.records import text_in
+
+    layout, color = (text_in(record, "options", key) for key in ("layout", "color"))
+    return {
+        "image_key": text_in(record, "options", "image_key"),
+        "label_key": text_in(record, "options", "label_key"),
+        "layout": Layout(layout) if layout in set(Layout) else Layout.auto,
+        "color": Color(color) if color in set(Color) else Color.rgb,
+    }
+
+
+def _require_unchanged(record: dict[str, Any], texts: Sequence[str], beside: Path) -> None:
+    """Refuse data that is not what the record was made with."""
+    from badrepair.cli.inputs import named_path
+    from badrepair.records import identity, text_in
+
+    inputs = record.get("inputs")
+    known = {
+        text_in(entry, "path"): text_in(entry, "sha256")
+        for entry in (inputs if isinstance(inputs, list) else [])
+    }
+    for text in texts:
+        path = Path(text) if text in known else named_path(text)[1]
+        if str(path) in known and identity(path)["sha256"] != known[str(path)]:
+            raise DataError(
+                "InputChanged",
+                path,
+                f"expected the file that {beside} names, found another content",
+                "give --clean and --poisoned",
+            )
 
 
 def _judge(reports: Sequence[tuple[str, Report]], options: EvaluateOptions) -> None:
     """Exit with 1 if a model misses the gate; what was not measured misses it too."""
+    from badrepair.cli.inputs import named_paths
+
     missed = []
     for name, report in reports:
         if options.min_accuracy is not None:
@@ -191,8 +229,12 @@ def _judge(reports: Sequence[tuple[str, Report]], options: EvaluateOptions) -> N
                 )
         if options.max_asr is not None:
             rates = {row.name: row.attack_success_rate.value for row in report.attacks}
-            if not rates:
-                missed.append(f"{name}: attack success not measured, at most {options.max_asr:.2%}")
+            asked = [name for name, _ in named_paths(options.poisoned, "--poisoned")]
+            missed += [
+                f"{name}: attack success of {trigger} not measured"
+                for trigger in asked or ["any trigger"]
+                if trigger not in rates
+            ]
             missed += [
                 f"{name}: attack success of {trigger} {value:.2%}, at most {options.max_asr:.2%}"
                 for trigger, value in rates.items()

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, cast, get_args
 from badrepair import records
 from badrepair.cli import console
 from badrepair.data.ranges import ModelRange
-from badrepair.errors import OptionError
-from badrepair.models.guards import require_unguarded
+from badrepair.errors import ModelError, OptionError
+from badrepair.metrics import counting
+from badrepair.models.guards import is_guard
 from badrepair.models.load import load_model
 from badrepair.opening import RangeDecision, decide_range, in_range, stored_data
 
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from badrepair.cli.options import DataOptions, DefenseOptions, PictureOptions
     from badrepair.cli.predict import PredictOptions
     from badrepair.types import Dataset
+
+
+DOUBTFUL_ACCURACY = 0.5
+FEW_IMAGES = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +78,13 @@ def named_paths(texts: Sequence[str], option: str) -> tuple[tuple[str, Path], ..
 def open_model(options: DefenseOptions) -> keras.Model:
     """Return the model that `--model`, `--weights` and `--arch` name."""
     model = load_model(options.model, weights=options.weights, arch=options.arch)
-    require_unguarded(model)
+    if is_guard(model):
+        raise ModelError(
+            "AlreadyGuarded",
+            options.model,
+            "expected a plain classifier, found one that is guarded already",
+            "give the model it was made from",
+        )
     return model
 
 
@@ -89,6 +100,7 @@ def require_clean(opened: Inputs) -> Dataset:
 def open_data(
     options: DataOptions,
     model: keras.Model,
+    path: Path,
     *,
     classes: int,
     test: Path | None = None,
@@ -99,6 +111,7 @@ def open_data(
     Args:
         options: Say which files and how they are stored.
         model: Fixes the layout, and the range where the options leave it open.
+        path: The model's file.
         classes: Labels must lie below it.
         test: More clean images.
         model_name: Which of several models, for messages.
@@ -111,32 +124,53 @@ def open_data(
         _stored(path, name, options, model, classes)
         for name, path in named_paths(options.poisoned, "--poisoned")
     ]
-    decision = _decide_range(options, model, clean or test_set, model_name)
+    decision = _decide_range(options, model, path, clean or test_set, model_name)
     return Inputs(
         clean=None if clean is None else in_range(clean, decision.input_range),
         test=None if test_set is None else in_range(test_set, decision.input_range),
-        poisoned=tuple(in_range(one, decision.input_range) for one in poisoned),
+        poisoned=tuple(in_range(one, decision.input_range) for one in poisoned if _counts(one)),
         input_range=decision.input_range,
         why=decision.why,
     )
 
 
 def range_for_pictures(options: PredictOptions, model: keras.Model) -> ModelRange:
-    """Return the range that a model takes, where there may be no labelled data.
-
-    In this order: what the user says, what --clean shows, what the record beside the model
-    says, what answers to noise suggest.
-    """
+    """Return the range that a model takes, where there may be no labelled data."""
     automatic = options.input_range.value == "auto"
     clean = stored_data(options.clean, model) if automatic and options.clean else None
-    beside = records.record_path(options.model)
-    if automatic and clean is None and beside.exists():
-        recorded = records.read_record(beside).get("input_range", {}).get("value")
-        for known in get_args(ModelRange):
-            if known == recorded:
-                console.note(f"the model takes {known}, says {beside}")
-                return cast("ModelRange", known)
-    return _decide_range(options, model, clean, "").input_range
+    return _decide_range(options, model, options.model, clean, "").input_range
+
+
+def warn_of_doubtful(options: DefenseOptions, accuracy: float, held_out: int | None) -> None:
+    """Say what makes a result doubtful that a user would not see in the table.
+
+    Args:
+        options: Of the command.
+        accuracy: Clean accuracy of the model before its repair, in [0, 1].
+        held_out: Number of images that choose how much to prune, if there are such.
+    """
+    if accuracy < DOUBTFUL_ACCURACY:
+        console.note(
+            f"warning: the model answers only {accuracy:.2%} of the clean images right; check the"
+            " labels, --input-range and --color"
+        )
+    if held_out is not None and held_out < FEW_IMAGES:
+        console.note(
+            f"warning: only {held_out} held-out images choose how much to prune; one of them is"
+            f" {1 / held_out:.2%} of clean accuracy; give more clean images"
+        )
+    clean = {path.resolve() for path in (options.clean, options.test) if path is not None}
+    for name, path in named_paths(options.poisoned, "--poisoned"):
+        if path.resolve() in clean:
+            console.note(f"warning: {path} is given as clean and as poisoned ({name})")
+
+
+def _counts(poisoned: Dataset) -> bool:
+    """Return whether there is anything to measure in a poisoned set, and say so if not."""
+    if not len(counting(poisoned)):
+        console.note(f"{poisoned.name}: all its images show the target class; not measured")
+        return False
+    return True
 
 
 def _stored(
@@ -156,12 +190,28 @@ def _stored(
 
 
 def _decide_range(
-    options: PictureOptions, model: keras.Model, clean: Dataset | None, model_name: str
+    options: PictureOptions,
+    model: keras.Model,
+    path: Path,
+    clean: Dataset | None,
+    model_name: str,
 ) -> RangeDecision:
-    """Return what the user says about the range, or what is found, which is said aloud."""
+    """Return the range that a model takes, and say aloud how it was found.
+
+    In this order: what the user says, what the record beside the model says, what clean images
+    show, what answers to noise suggest.
+    """
     if options.input_range.value != "auto":
         chosen = cast("ModelRange", options.input_range.value)
         return RangeDecision(chosen, f"--input-range {chosen}")
-    decision = decide_range(model, clean, batch_size=options.batch_size)
+    decision = _recorded_range(path) or decide_range(model, clean, batch_size=options.batch_size)
     console.note(f"{model_name}: {decision.why}" if model_name else decision.why)
     return decision
+
+
+def _recorded_range(path: Path) -> RangeDecision | None:
+    recorded = records.text_in(records.record_of(path), "input_range", "value")
+    if recorded not in get_args(ModelRange):
+        return None
+    beside = records.record_path(path)
+    return RangeDecision(cast("ModelRange", recorded), f"the model takes {recorded}, says {beside}")

@@ -6,7 +6,6 @@ import dataclasses
 import json
 import sys
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +13,14 @@ from badrepair import files, records, tables
 from badrepair.cli import console
 from badrepair.cli.inputs import named_path
 from badrepair.cli.options import Format
-from badrepair.models.save import require_format, write_model
+from badrepair.models.save import model_bytes, require_format
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import keras
 
+    from badrepair.cli.evaluate import EvaluateOptions
     from badrepair.cli.options import DefenseOptions
     from badrepair.types import Report
 
@@ -59,10 +59,8 @@ class Plan:
             record: What else the record keeps.
             started: When the command began, in `time.monotonic` seconds.
         """
-        overwrite = self.options.overwrite
-        for path, model in models.items():
-            files.write_atomically(path, partial(write_model, model), overwrite=overwrite)
-        measured = [evaluated(name, path, report) for name, (report, path) in reports.items()]
+        made = {path: model_bytes(model, path) for path, model in models.items()}
+        identities = {path: records.identity_of(path, data) for path, data in made.items()}
         content = {
             **records.provenance(
                 command=command,
@@ -72,22 +70,25 @@ class Plan:
                 inputs=self.sources,
                 started=started,
             ),
-            "outputs": [records.identity(path) for path in models],
+            "outputs": list(identities.values()),
             **record,
-            "models": records.report_json(measured)["models"],
+            "models": records.report_json(
+                [
+                    evaluated(name, report, path, identities)
+                    for name, (report, path) in reports.items()
+                ]
+            )["models"],
         }
-        for path in models:
-            records.write_record(records.record_path(path), content, overwrite=overwrite)
+        kept = records.record_bytes(content)
+        beside = {records.record_path(path): kept for path in made}
+        files.write_together({**made, **beside}, overwrite=self.options.overwrite)
         show(shown, content, self.options.format, sentences)
         console.note(f"seed {self.options.seed}; wrote " + ", ".join(str(path) for path in models))
 
 
 def plan(options: DefenseOptions, targets: Sequence[Path]) -> Plan:
     """Check inputs and outputs before any long work, so that nothing is lost at its end."""
-    poisoned = [named_path(text)[1] for text in options.poisoned]
-    named = [options.model, options.weights, options.clean, options.test, *poisoned]
-    if options.arch is not None and Path(options.arch).exists():
-        named.append(Path(options.arch))
+    named = [options.model, options.weights, options.test, *files_of(options)]
     sources = tuple(path for path in named if path is not None)
     for target in targets:
         require_format(target)
@@ -96,11 +97,33 @@ def plan(options: DefenseOptions, targets: Sequence[Path]) -> Plan:
     return Plan(options, sources)
 
 
-def evaluated(name: str, path: Path | None, report: Report) -> records.EvaluatedModel:
-    """Return a report with the identity of the model's file; None for one that was not kept."""
+def files_of(options: DefenseOptions | EvaluateOptions) -> list[Path]:
+    """Return the data files, and the architecture if it is a file."""
+    named = [named_path(text)[1] for text in options.poisoned]
+    named += [options.clean] if options.clean is not None else []
+    if options.arch is not None and Path(options.arch).exists():
+        named.append(Path(options.arch))
+    return named
+
+
+def evaluated(
+    name: str,
+    report: Report,
+    path: Path | None,
+    identities: Mapping[Path, Mapping[str, Any]],
+) -> records.EvaluatedModel:
+    """Return a report with the identity of the model's file.
+
+    Args:
+        name: What the model is called.
+        report: What was measured of it.
+        path: Its file; None for a step on the way that was not kept.
+        identities: Of files that are not written yet.
+    """
     if path is None:
         return records.EvaluatedModel(name, None, None, report)
-    return records.EvaluatedModel(name, str(path), files.sha256(path), report)
+    digest = identities[path]["sha256"] if path in identities else files.sha256(path)
+    return records.EvaluatedModel(name, str(path), digest, report)
 
 
 def show(

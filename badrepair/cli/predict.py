@@ -53,6 +53,7 @@ def predict(options: PredictOptions) -> None:
     from badrepair.cli import inputs
     from badrepair.data import pictures
     from badrepair.models import inference
+    from badrepair.models.guards import passes_an_input
     from badrepair.models.load import load_model
 
     paths = _pictures(options.images)
@@ -61,8 +62,10 @@ def predict(options: PredictOptions) -> None:
     input_range = inputs.range_for_pictures(options, model)
     factor = 1 / 255 if input_range == "0-1" else 1.0
     single = len(options.images) == 1 and not options.images[0].is_dir()
-    for start in range(0, len(paths), options.batch_size):
-        chunk = paths[start : start + options.batch_size]
+    # Pictures for a model of any size may differ in size.
+    step = 1 if None in size else max(1, options.batch_size // passes_an_input(model))
+    for start in range(0, len(paths), step):
+        chunk = paths[start : start + step]
         images = [
             pictures.read_picture(path, size=size, color=options.color.value, resize=options.resize)
             for path in chunk

@@ -65,7 +65,7 @@ class PruneOptions(DefenseOptions):
         bool,
         typer.Option(
             "--guard",
-            help="Also write OUT-guard: the model that answers N where the original and the"
+            help="Also write OUT-guard.keras: the model that answers N where the original and the"
             " repaired one disagree.",
             rich_help_panel=OUTPUT,
         ),
@@ -84,6 +84,7 @@ def prune(options: PruneOptions) -> None:
     from badrepair.cli import inputs, outputs
     from badrepair.defenses.fine_pruning import FinePruning
     from badrepair.metrics import counting
+    from badrepair.models.save import require_format
 
     defense = FinePruning(
         layer=options.layer,
@@ -95,12 +96,13 @@ def prune(options: PruneOptions) -> None:
         batch_size=options.batch_size,
         seed=options.seed,
     )
-    guard_path = options.output.with_stem(f"{options.output.stem}-guard")
+    require_format(options.output)
+    guard_path = options.output.with_name(f"{options.output.name.split('.')[0]}-guard.keras")
     targets = [options.output, *([guard_path] if options.guard else [])]
     plan = outputs.plan(options, targets)
     model = inputs.open_model(options)
     opened = inputs.open_data(
-        options, model, classes=int(model.output_shape[-1]), test=options.test
+        options, model, options.model, classes=int(model.output_shape[-1]), test=options.test
     )
     clean = inputs.require_clean(opened)
     result = defense.repair(model, clean)
@@ -113,6 +115,9 @@ def prune(options: PruneOptions) -> None:
     poisoned = [counting(data) for data in opened.poisoned]
     reports = _measure(models, test, opened, options.batch_size)
     measured_on = _measured_on(opened)
+    inputs.warn_of_doubtful(
+        options, result.choices["baseline_accuracy"], result.choices["images"]["held_out"]
+    )
     files_of = {"before": options.model, list(result.stages)[-1]: options.output}
     written = {options.output: result.model}
     if options.guard:

@@ -71,6 +71,7 @@ def strip(options: StripOptions) -> None:
     from badrepair.cli import inputs, outputs
     from badrepair.defenses.strip import Strip
     from badrepair.evaluation import evaluate_detector
+    from badrepair.models.save import require_guard_format
 
     defense = Strip(
         overlays=options.overlays,
@@ -81,10 +82,11 @@ def strip(options: StripOptions) -> None:
         batch_size=options.batch_size,
         seed=options.seed,
     )
+    require_guard_format(options.output)
     plan = outputs.plan(options, [options.output])
     model = inputs.open_model(options)
     opened = inputs.open_data(
-        options, model, classes=int(model.output_shape[-1]), test=options.test
+        options, model, options.model, classes=int(model.output_shape[-1]), test=options.test
     )
     clean = inputs.require_clean(opened)
     fitting, test = clean, opened.test
@@ -94,6 +96,8 @@ def strip(options: StripOptions) -> None:
     report = evaluate_detector(
         detector, model, test, opened.poisoned, batch_size=options.batch_size
     )
+    if report.before.clean is not None:
+        inputs.warn_of_doubtful(options, report.before.clean.accuracy.value, None)
     measured_on = (
         f"measured on {len(test)} clean images that calibrated nothing"
         f" ({'--test' if options.test else 'a part of --clean'})"

@@ -38,7 +38,11 @@ _TURN_BACK = {
 
 
 def read_picture(
-    path: Path, *, size: tuple[int, int, int], color: Color = "rgb", resize: bool = False
+    path: Path,
+    *,
+    size: tuple[int | None, int | None, int],
+    color: Color = "rgb",
+    resize: bool = False,
 ) -> Pixels:
     """Return a picture as float32 (H, W, C) in 0..255.
 
@@ -48,7 +52,7 @@ def read_picture(
 
     Args:
         path: The picture.
-        size: (H, W, C) to return; C is 1 or 3.
+        size: (H, W, C) to return; None takes the picture's own; C is 1 or 3.
         color: Order of the channels in the file; "bgr" for files saved with red and blue swapped.
         resize: Whether a picture of another size is resized (bilinear) instead of refused.
 
@@ -57,17 +61,18 @@ def read_picture(
         DataError: If it is not a picture, is damaged or has another size.
     """
     pixels = decode(require_file(path), size[2], formats=FORMATS, color=color)
-    height, width = pixels.shape[:2]
-    if (height, width) == size[:2]:
+    found = pixels.shape[:2]
+    height, width = (want or own for want, own in zip(size, found, strict=False))
+    if (height, width) == found:
         return pixels
     if not resize:
         problem = (
-            f"expected {size[0]} x {size[1]} pixels (height x width), found {height} x {width}"
+            f"expected {height} x {width} pixels (height x width), found {found[0]} x {found[1]}"
         )
         raise DataError("SizeMismatch", path, problem, "--resize")
     planes = [Image.fromarray(np.ascontiguousarray(pixels[..., c])) for c in range(size[2])]
     smooth = Image.Resampling.BILINEAR
-    resized = [np.asarray(plane.resize((size[1], size[0]), smooth)) for plane in planes]
+    resized = [np.asarray(plane.resize((width, height), smooth)) for plane in planes]
     return np.stack(resized, axis=-1)
 
 

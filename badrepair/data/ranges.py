@@ -26,6 +26,7 @@ RANGES: tuple[StoredRange, StoredRange] = ("0-1", "0-255")
 _SAMPLED_ROWS = 1_000
 _ROWS_AT_ONCE = 50
 SIGNIFICANT = 0.05
+LEANING = 0.01
 _WHITE = np.float32(255)
 
 
@@ -53,6 +54,10 @@ class RangeTrial:
     def decisive(self) -> bool:
         """Return whether chance explains the difference badly."""
         return self.p_value < SIGNIFICANT
+
+    def allows(self, name: StoredRange) -> bool:
+        """Return whether clean accuracy does not lean the other way by more than a point."""
+        return self.accuracies[name] >= max(self.accuracies.values()) - LEANING
 
     @property
     def sentence(self) -> str:

@@ -145,7 +145,7 @@ def _require_images(clean: Dataset, tuning: Dataset, held_out: Dataset) -> None:
             clean.name,
             f"expected clean images to tune on and others to choose with, found {len(tuning)}"
             f" and {len(held_out)}",
-            "give more clean images",
+            "give more clean images, or another --held-out",
         )
 
 

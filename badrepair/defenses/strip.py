@@ -143,7 +143,7 @@ class FittedStrip:
             "why": (
                 f"{self.defense.calibration} calibration for {self.defense.frr:.2%} false"
                 f" rejections: {below} of {len(calibration)} clean calibration images lie below"
-                f" {self.threshold:.4f} bits"
+                f" {self.threshold:.4g} bits"
             ),
         }
 

@@ -22,12 +22,19 @@ from badrepair.models.surgery import copy_model
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+OVERLAY_LAYER = "overlays"
 GUARD_LAYER = "classes_and_poisoned"
 
 
 def is_guard(model: keras.Model) -> bool:
     """Return whether the network is one of ours, with an output that means "poisoned"."""
     return bool(model.layers) and model.layers[-1].name == GUARD_LAYER
+
+
+def passes_an_input(model: keras.Model) -> int:
+    """Return how many images the classifier inside sees for each input."""
+    stacked = [layer for layer in model.layers if layer.name == OVERLAY_LAYER]
+    return int(stacked[0].output.shape[1]) if stacked and is_guard(model) else 1
 
 
 def disagreement_guard(original: keras.Model, repaired: keras.Model) -> keras.Model:
@@ -89,7 +96,7 @@ def _stack(
     """Return the raw image and its mixes as rows, shape (n, N + 1, H * W * C)."""
     count, size = len(overlays), int(np.prod(overlays.shape[1:]))
     rows = layers.RepeatVector(count + 1, name="copies")(layers.Flatten()(inputs))
-    mix = layers.EinsumDense("nmp,m->nmp", (count + 1, size), bias_axes="mp", name="overlays")
+    mix = layers.EinsumDense("nmp,m->nmp", (count + 1, size), bias_axes="mp", name=OVERLAY_LAYER)
     mixes = mix(rows)
     weights = np.full(count + 1, image_weight, np.float32)
     weights[0] = 1

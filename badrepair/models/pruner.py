@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -23,7 +22,8 @@ if TYPE_CHECKING:
     from badrepair.types import Dataset, Labels
     from badrepair.views import Array, Images
 
-IN_MEMORY = 2**30
+# Activations before the pruned layer that are held at a time; each run of the levels costs little.
+CACHED_BYTES = 64 * 2**20
 
 
 class ChannelPruner:
@@ -78,15 +78,19 @@ class ChannelPruner:
         Returns:
             Shape (C + 1,).
         """
-        cached = self._run_prefix(dataset.images)
-        suffix = self._compiled_suffix()
-        shares = np.empty(len(order) + 1)
-        mask = np.ones(self.site.channels, np.float32)
-        for level in track(range(len(shares)), "pruning levels", len(shares)):
-            if level:
-                mask[order[level - 1]] = 0
-            shares[level] = np.mean(self._answers(suffix, mask, cached) == dataset.labels)
-        return shares
+        prefix, suffix = self._compiled_prefix(), self._compiled_suffix()
+        right = np.zeros(len(order) + 1, dtype=np.int64)
+        size = self._rows_at_once()
+        chunks = range(0, len(dataset), size)
+        for start in track(chunks, "pruning levels", len(chunks)):
+            rows = slice(start, start + size)
+            cached = self._run_prefix(prefix, dataset.images[rows])
+            labels = dataset.labels[rows]
+            for level in range(len(right)):
+                mask = np.ones(self.site.channels, np.float32)
+                mask[order[:level]] = 0
+                right[level] += np.sum(self._answers(suffix, mask, cached) == labels)
+        return right / len(dataset)
 
     def apply(self, channels: Sequence[int] | Labels) -> tuple[keras.Model, tuple[Mask, ...]]:
         """Return a copy of the network with the channels silenced, and the masks that hold them."""
@@ -95,25 +99,27 @@ class ChannelPruner:
         norms = [twins[norm] for norm in self.site.norms]
         return pruned, surgery.silence(twins[self.site.layer], norms, channels)
 
-    def _run_prefix(self, images: Images) -> list[Array]:
-        """Return all that the suffix needs and that pruning does not change, an array a tensor."""
+    def _rows_at_once(self) -> int:
+        """Return for how many images the prefix's outputs are held in memory at a time."""
         tensors = [self.site.cut, *self._frontier]
-        prefix = keras.Model(self._flat.inputs, tensors)
-        call = tf.function(
+        floats = sum(int(np.prod([size or 1 for size in t.shape[1:]])) for t in tensors)
+        batches_held = max(1, CACHED_BYTES // (4 * floats * self._batch_size))
+        return batches_held * self._batch_size
+
+    def _compiled_prefix(self) -> Any:
+        prefix = keras.Model(self._flat.inputs, [self.site.cut, *self._frontier])
+        return tf.function(
             lambda batch: keras.tree.flatten(prefix(batch, training=False)),
             autograph=False,
             reduce_retracing=True,
         )
-        stores: list[Array] = []
-        steps = -(-len(images) // self._batch_size)
-        row = 0
-        for batch in track(batches(images, self._batch_size), "layers before", steps):
-            outputs = [tensor.numpy() for tensor in call(np.asarray(batch, np.float32))]
-            stores = stores or [_store((len(images), *out.shape[1:])) for out in outputs]
-            for store, out in zip(stores, outputs, strict=True):
-                store[row : row + len(out)] = out
-            row += len(batch)
-        return stores
+
+    def _run_prefix(self, prefix: Any, images: Array) -> list[Array]:
+        """Return all that the suffix needs and that pruning does not change, an array a tensor."""
+        parts = [prefix(np.asarray(part, np.float32)) for part in batches(images, self._batch_size)]
+        return [
+            np.concatenate([tensor.numpy() for tensor in of]) for of in zip(*parts, strict=True)
+        ]
 
     def _compiled_suffix(self) -> Any:
         tensors = [self.site.cut, *self._frontier]
@@ -167,11 +173,3 @@ def _replay(calls: list[Any], known: dict[int, Any], wanted: Any) -> Any:
         outputs = keras.tree.flatten(node.operation(*arguments, **keywords))
         known |= {id(t): value for t, value in zip(node.outputs, outputs, strict=True)}
     return known[id(wanted)]
-
-
-def _store(shape: tuple[int, ...]) -> Array:
-    """Return room for cached activations: in memory, or on disk where they are many."""
-    if int(np.prod(shape)) * 4 <= IN_MEMORY:
-        return np.empty(shape, np.float32)
-    with tempfile.TemporaryFile() as scratch:  # the mapping outlives the handle
-        return np.memmap(scratch, np.float32, "w+", shape=shape)

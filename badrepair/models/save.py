@@ -2,40 +2,68 @@
 
 from __future__ import annotations
 
-import logging
-from contextlib import contextmanager
+import io
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import h5py
+from keras.src.legacy.saving import legacy_h5_format
+from keras.src.saving import saving_lib
 
 from badrepair.errors import OptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     import keras
 
 WEIGHTS_ENDING = ".weights.h5"
 WHOLE_ENDINGS = (".keras", ".h5", ".hdf5")
-LEGACY_NOTE = "You are saving your model as an HDF5 file"
 
 
 def write_model(model: keras.Model, path: Path) -> None:
-    """Write a network.
+    """Write a network; an existing file is replaced.
 
     Args:
         model: A built network.
         path: `*.weights.h5` for the weights alone, `.keras`, or `.h5` and `.hdf5` for the whole
-            network in the format of Keras 2. An existing file is replaced.
+            network in the format of Keras 2.
 
     Raises:
         OptionError: OutputFormat, if the name ends otherwise.
     """
+    path.write_bytes(model_bytes(model, path))
+
+
+def model_bytes(model: keras.Model, path: Path) -> bytes:
+    """Return what `write_model` writes to a path.
+
+    A disk that fills up while HDF5 writes to it leaves the library unusable, so that everything
+    is made in memory, where Keras allows it, and only then written.
+    """
     require_format(path)
+    memory = io.BytesIO()
     if path.name.endswith(WEIGHTS_ENDING):
-        model.save_weights(path)
-        return
-    with _without_legacy_note():
-        model.save(path)
+        with tempfile.TemporaryDirectory() as folder:
+            weights = Path(folder, f"model{WEIGHTS_ENDING}")
+            model.save_weights(weights)
+            return weights.read_bytes()
+    if path.suffix == ".keras":
+        saving_lib.save_model(model, memory)
+    else:
+        with h5py.File(memory, "w") as file:
+            legacy_h5_format.save_model_to_hdf5(model, file, include_optimizer=False)
+    return memory.getvalue()
+
+
+def require_guard_format(path: Path) -> None:
+    """Refuse names for a guarded network that plain Keras could not load again.
+
+    Raises:
+        OptionError: OutputFormat, if the name does not end in .keras.
+    """
+    if path.suffix != ".keras":
+        problem = f"expected a name that ends in .keras for a guarded model, found {path.name}"
+        raise OptionError("OutputFormat", path, problem)
 
 
 def require_format(path: Path) -> None:
@@ -50,18 +78,3 @@ def require_format(path: Path) -> None:
             f"expected a name that ends in {', '.join(endings)}, found {path.suffix or 'no ending'}"
         )
         raise OptionError("OutputFormat", path, problem)
-
-
-@contextmanager
-def _without_legacy_note() -> Iterator[None]:
-    """Drop Keras's advice against the format that the caller asked for."""
-
-    def keep(record: logging.LogRecord) -> bool:
-        return not record.getMessage().startswith(LEGACY_NOTE)
-
-    logger = logging.getLogger("absl")
-    logger.addFilter(keep)
-    try:
-        yield
-    finally:
-        logger.removeFilter(keep)

@@ -52,10 +52,36 @@ def to_json(value: object) -> Any:
     raise TypeError(f"a record cannot hold a {type(value).__name__}")
 
 
+def record_bytes(record: Mapping[str, Any]) -> bytes:
+    """Return what stands in a record's file."""
+    text = json.dumps(to_json(record), allow_nan=False, indent=1)
+    return f"{text}\n".encode()
+
+
 def write_record(path: Path, record: Mapping[str, Any], *, overwrite: bool) -> None:
     """Write a record, whole or not at all."""
-    text = json.dumps(to_json(record), allow_nan=False, indent=1)
-    files.write_atomically(path, f"{text}\n".encode(), overwrite=overwrite)
+    files.write_atomically(path, record_bytes(record), overwrite=overwrite)
+
+
+def record_of(output: Path) -> dict[str, Any] | None:
+    """Return the record that was written with a file; None if none, or another's, is beside it."""
+    path = record_path(output)
+    if not path.is_file() or path == output:
+        return None
+    try:
+        record = read_record(path)
+    except DataError:
+        return None
+    outputs = record.get("outputs")
+    digests = {text_in(entry, "sha256") for entry in outputs} if isinstance(outputs, list) else ()
+    return record if files.sha256(files.require_file(output)) in digests else None
+
+
+def text_in(record: object, *keys: str) -> str | None:
+    """Return a text from the depths of a record, None where there is none."""
+    for key in keys:
+        record = record.get(key) if isinstance(record, dict) else None
+    return record if isinstance(record, str) else None
 
 
 def read_record(path: Path) -> dict[str, Any]:

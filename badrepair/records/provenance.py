@@ -70,6 +70,15 @@ def identity(path: Path) -> dict[str, Any]:
     return {"path": str(path), "sha256": whole.hexdigest(), "bytes": size}
 
 
+def identity_of(path: Path, content: bytes) -> dict[str, Any]:
+    """Return the same for what is going to be written to a path."""
+    return {
+        "path": str(path),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "bytes": len(content),
+    }
+
+
 def _version(package: str) -> str | None:
     try:
         return metadata.version(package)

@@ -74,7 +74,7 @@ def test_activations_kept_on_disk_give_the_same_sweep(name, clean, monkeypatch):
         made.append(temporary())
         return made[-1]
 
-    monkeypatch.setattr(pruner_module, "IN_MEMORY", 0)
+    monkeypatch.setattr(pruner_module, "CACHED_BYTES", 0)
     monkeypatch.setattr(pruner_module.tempfile, "TemporaryFile", noted)
     assert_sweep_is_naive(GRAPHS[name], clean.images, descending(GRAPHS[name]))
     assert len(made) == (1 if name == "dense" else 2)
