@@ -72,7 +72,10 @@ def demo(options: DemoOptions) -> None:
 def _require_free(options: DemoOptions) -> None:
     if options.out.exists() and not options.out.is_dir():
         raise OutputError(
-            "OutputExists", options.out, "expected a folder, found a file", "give another --out"
+            "OutputNotCreatable",
+            options.out,
+            "expected a folder, found a file",
+            "give another --out",
         )
     if options.out.is_dir() and any(options.out.iterdir()) and not options.overwrite:
         raise OutputError(

@@ -230,11 +230,8 @@ def _judge(reports: Sequence[tuple[str, Report]], options: EvaluateOptions) -> N
         if options.max_asr is not None:
             rates = {row.name: row.attack_success_rate.value for row in report.attacks}
             asked = [name for name, _ in named_paths(options.poisoned, "--poisoned")]
-            missed += [
-                f"{name}: attack success of {trigger} not measured"
-                for trigger in asked or ["any trigger"]
-                if trigger not in rates
-            ]
+            unmeasured = [f" of {one}" for one in asked if one not in rates] if asked else [""]
+            missed += [f"{name}: attack success{of} not measured" for of in unmeasured]
             missed += [
                 f"{name}: attack success of {trigger} {value:.2%}, at most {options.max_asr:.2%}"
                 for trigger, value in rates.items()

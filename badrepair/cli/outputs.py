@@ -88,7 +88,7 @@ class Plan:
 
 def plan(options: DefenseOptions, targets: Sequence[Path]) -> Plan:
     """Check inputs and outputs before any long work, so that nothing is lost at its end."""
-    named = [options.model, options.weights, options.test, *files_of(options)]
+    named = [options.model, options.weights, *files_of(options)]
     sources = tuple(path for path in named if path is not None)
     for target in targets:
         require_format(target)
@@ -99,8 +99,9 @@ def plan(options: DefenseOptions, targets: Sequence[Path]) -> Plan:
 
 def files_of(options: DefenseOptions | EvaluateOptions) -> list[Path]:
     """Return the data files, and the architecture if it is a file."""
-    named = [named_path(text)[1] for text in options.poisoned]
-    named += [options.clean] if options.clean is not None else []
+    clean = [options.clean, getattr(options, "test", None)]
+    named = [path for path in clean if path is not None]
+    named += [named_path(text)[1] for text in options.poisoned]
     if options.arch is not None and Path(options.arch).exists():
         named.append(Path(options.arch))
     return named

@@ -12,7 +12,7 @@ import typer
 from badrepair.cli import console
 from badrepair.cli.command import takes
 from badrepair.cli.options import OUTPUT, Overwrite, RunOptions
-from badrepair.errors import DataError, OptionError
+from badrepair.errors import DataError, OptionError, OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -72,13 +72,21 @@ def plot(options: PlotOptions) -> None:
     ]
     _require_one_figure_a_file(drawings)
     for drawing in drawings:
-        drawing.target.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(drawing.target.parent)
         files.check_writable(drawing.target, overwrite=options.overwrite, inputs=options.records)
     for drawing in drawings:
         suffix: plots.Suffix = "svg" if drawing.target.suffix == ".svg" else "png"
         image = plots.render(plots.draw(drawing.kind, drawing.record), suffix)
         files.write_atomically(drawing.target, image, overwrite=options.overwrite)
         console.note(f"wrote {drawing.target}")
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        problem = f"cannot make this folder: {error.strerror}"
+        raise OutputError("OutputNotCreatable", folder, problem) from error
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ class FinePruning:
         level = last_within(accuracies, self.max_drop)
         pruned, _ = pruner.apply(order[:level])
         tuned, masks = pruner.apply(order[:level])
-        floor = accuracies[0] - self.max_drop
+        floor = max(0.0, accuracies[0] - self.max_drop)
         tuning_curve, epoch = self._fine_tune(tuned, masks, tuning, held_out, floor)
         return RepairResult(
             model=tuned,

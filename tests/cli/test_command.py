@@ -19,8 +19,8 @@ STEPS = (
     "badrepair.defenses.fine_pruning.FinePruning.repair",
     "badrepair.evaluation.evaluate",
     "badrepair.exhibits.activations",
-    "badrepair.cli.outputs.write_model",
-    "badrepair.records.write_record",
+    "badrepair.cli.outputs.model_bytes",
+    "badrepair.files.write_together",
 )
 
 

@@ -116,9 +116,9 @@ def test_a_pipe_gets_tables_of_a_fixed_width(capsys, monkeypatch):
 
 
 def test_a_terminal_keeps_its_own_width(monkeypatch):
-    monkeypatch.setenv("COLUMNS", "77")
+    monkeypatch.setenv("COLUMNS", "97")
     with redirect_stdout(Screen()):
-        assert console.out().width == 77
+        assert console.out().width == 97
 
 
 def test_no_colour_is_used_where_none_is_wanted(watched, monkeypatch):

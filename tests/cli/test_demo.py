@@ -148,7 +148,7 @@ def test_overwrite_keeps_the_files_of_others_in_the_folder(quiet_demo):
 
 
 def test_a_step_that_fails_ends_the_demo_with_its_code(training_done, tmp_path, monkeypatch):
-    monkeypatch.setattr("badrepair.cli.outputs.write_model", out_of_room)
+    monkeypatch.setattr("badrepair.cli.outputs.model_bytes", out_of_room)
     outcome = run("demo", "--out", tmp_path / "demo", "--quiet")
     assert outcome.code == 74
     assert outcome.err.splitlines()[-1].startswith("error[WriteFailed] ")

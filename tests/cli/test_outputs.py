@@ -139,18 +139,25 @@ def defend_apart(bench):
     return defend_apart
 
 
-@pytest.mark.parametrize("suffix", ["keras", "h5"])
-def test_a_file_size_limit_is_one_line_and_leaves_what_was_there(defend_apart, tmp_path, suffix):
+@pytest.mark.parametrize(
+    ("command", "name", "size", "options"),
+    [
+        ("strip", "out.keras", 300_000, ("--overlays", 200, "--frr", "0.05")),
+        ("prune", "out.h5", 50_000, ()),
+    ],
+)
+def test_a_file_size_limit_is_one_line_and_leaves_what_was_there(
+    defend_apart, tmp_path, command, name, size, options
+):
     """A stand-in for a full disk that needs no rights: 200 overlays make a file of 400 KB."""
-    output = tmp_path / f"out.{suffix}"
+    output = tmp_path / name
     output.write_text("mine")
     before = listing(tmp_path)
 
     def limit():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
-    many = ("--overlays", 200, "--frr", "0.05", "--overwrite")
-    outcome = defend_apart("strip", output, *many, preexec_fn=limit)
+    outcome = defend_apart(command, output, *options, "--overwrite", preexec_fn=limit)
     assert_refused(outcome, 74, "WriteFailed", str(output), "nothing was written")
     assert listing(tmp_path) == before
 

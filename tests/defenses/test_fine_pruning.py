@@ -110,7 +110,7 @@ def test_mistake_1_the_pruned_stage_is_not_an_alias_of_the_tuned_one():
 def read_by(defense, data, recording):
     images = recording(data.images)
     defense.repair(pixel_net(), Dataset(images=images, labels=data.labels))
-    loops = ("activations", "layers before", "fine-tuning", "held-out accuracy")
+    loops = ("activations", "pruning levels", "fine-tuning", "held-out accuracy")
     return [images.rows(loop) for loop in loops], images.rows("no loop")
 
 
