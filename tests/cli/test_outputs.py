@@ -143,7 +143,7 @@ def defend_apart(bench):
     ("command", "name", "size", "options"),
     [
         ("strip", "out.keras", 300_000, ("--overlays", 200, "--frr", "0.05")),
-        ("prune", "out.h5", 50_000, ()),
+        ("prune", "out.h5", 5_000, ()),
     ],
 )
 def test_a_file_size_limit_is_one_line_and_leaves_what_was_there(
