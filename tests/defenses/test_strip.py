@@ -222,7 +222,7 @@ def test_the_choices_say_what_was_done_and_why(model, clean):
     assert choices["images"] == {"overlays": 4, "calibration": 76}
     assert choices["threshold_bits"] == pytest.approx(0.75)
     assert "conformal calibration for 5.00% false rejections" in choices["why"]
-    assert " of 76 clean calibration images lie below 0.7500 bits" in choices["why"]
+    assert " of 76 clean calibration images lie below 0.75 bits" in choices["why"]
 
 
 @pytest.mark.parametrize(
@@ -234,6 +234,8 @@ def test_the_choices_say_what_was_done_and_why(model, clean):
         ({"frr": math.nan}, "--frr"),
         ({"calibration": "guess"}, "--calibration"),
         ({"batch_size": 0}, "--batch-size"),
+        ({"image_weight": 0.0}, "--image-weight"),
+        ({"overlay_weight": math.nan}, "--overlay-weight"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused_by_name(settings, option):
