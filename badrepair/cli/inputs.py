@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, cast, get_args
 from badrepair import records
 from badrepair.cli import console
 from badrepair.data.ranges import ModelRange
-from badrepair.errors import ModelError, OptionError
+from badrepair.errors import OptionError
 from badrepair.metrics import counting
-from badrepair.models.guards import is_guard
+from badrepair.models.guards import require_unguarded
 from badrepair.models.load import load_model
 from badrepair.opening import RangeDecision, decide_range, in_range, stored_data
 
@@ -78,13 +78,7 @@ def named_paths(texts: Sequence[str], option: str) -> tuple[tuple[str, Path], ..
 def open_model(options: DefenseOptions) -> keras.Model:
     """Return the model that `--model`, `--weights` and `--arch` name."""
     model = load_model(options.model, weights=options.weights, arch=options.arch)
-    if is_guard(model):
-        raise ModelError(
-            "AlreadyGuarded",
-            options.model,
-            "expected a plain classifier, found one that is guarded already",
-            "give the model it was made from",
-        )
+    require_unguarded(model, options.model)
     return model
 
 

@@ -43,7 +43,8 @@ def disagreement_guard(original: keras.Model, repaired: keras.Model) -> keras.Mo
     Liu et al., RAID 2018, evaluate the original and the pruned network; the course exercise on
     the CSAW BadNets turns their disagreement into the extra class N.
     """
-    require_unguarded(original, repaired)
+    require_unguarded(original)
+    require_unguarded(repaired)
     inputs = keras.Input(original.input_shape[1:], name="input")
     first, second = (
         _named(logits_model(model), name)(inputs)
@@ -124,17 +125,20 @@ def _named(model: keras.Model, name: str) -> keras.Model:
     return copy
 
 
-def require_unguarded(*models: keras.Model) -> None:
-    """Refuse networks that can answer "poisoned" already.
+def require_unguarded(model: keras.Model, where: object | None = None) -> None:
+    """Refuse a network that can answer "poisoned" already.
+
+    Args:
+        model: Any classifier.
+        where: What to name in the error; the network's name if None.
 
     Raises:
         ModelError: AlreadyGuarded.
     """
-    for model in models:
-        if is_guard(model):
-            raise ModelError(
-                "AlreadyGuarded",
-                model.name,
-                "expected a plain classifier, found one that is guarded already",
-                "give the model it was made from",
-            )
+    if is_guard(model):
+        raise ModelError(
+            "AlreadyGuarded",
+            model.name if where is None else where,
+            "expected a plain classifier, found one that is guarded already",
+            "give the model it was made from",
+        )
