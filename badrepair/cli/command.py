@@ -44,7 +44,7 @@ def takes(options: type[Options]) -> Callable[[Callable[[Options], None]], Calla
                 annotation=hints[field.name],
                 default=_default(field),
             )
-            for field in sorted(dataclasses.fields(options), key=lambda f: _place(hints[f.name]))
+            for field in sorted(dataclasses.fields(options), key=lambda f: _place(f, hints[f.name]))
         ]
         command.__name__ = function.__name__
         command.__doc__ = function.__doc__
@@ -55,10 +55,12 @@ def takes(options: type[Options]) -> Callable[[Callable[[Options], None]], Calla
     return decorate
 
 
-def _place(annotation: Any) -> int:
-    """Return where an option's panel stands in --help: those of one command in the middle."""
+def _place(field: dataclasses.Field[Any], annotation: Any) -> tuple[int, bool]:
+    """Return where an option stands in --help: panels of one command in the middle."""
     panel = getattr(annotation.__metadata__[0], "rich_help_panel", None)
-    return {MODEL: 0, DATA: 1, OUTPUT: 3, RUN: 4}.get(str(panel), 2)
+    place = {MODEL: 0, DATA: 1, OUTPUT: 3, RUN: 4}.get(str(panel), 2)
+    # What a command is about, and what it writes, come first.
+    return place, field.name not in {"model", "output"}
 
 
 def _default(field: dataclasses.Field[Any]) -> Any:
@@ -69,6 +71,7 @@ def _default(field: dataclasses.Field[Any]) -> Any:
 
 def _run(function: Callable[[Options], None], options: Options) -> None:
     console.set_quiet(options.quiet)
+    console.set_verbose(options.verbose)
     try:
         with console.drawing():
             function(options)

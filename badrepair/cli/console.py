@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, TypeVar
 from rich.console import Console
 from rich.markup import escape
 
+from badrepair.muting import stderr_off
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -33,6 +35,20 @@ _quiet: ContextVar[bool] = ContextVar("quiet", default=False)
 def set_quiet(quiet: bool) -> None:
     """Show errors and data only."""
     _quiet.set(quiet)
+
+
+class _Notes(logging.Handler):
+    """Says on stderr what the library logs."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        note(record.getMessage())
+
+
+def set_verbose(verbose: bool) -> None:
+    """Show what the library logs: what it chose to do and what it fell back to."""
+    logger = logging.getLogger("badrepair")
+    logger.handlers = [_Notes()] if verbose else []
+    logger.setLevel(logging.INFO if verbose else logging.WARNING)
 
 
 def out() -> Console:
@@ -132,25 +148,7 @@ def start_tensorflow() -> None:
     for name in ("tensorflow", "absl", "h5py"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module=r"keras\..*")
-    with _stderr_off():
+    with stderr_off():
         import keras
 
         keras.ops.zeros(1)  # the first operation starts the runtime, which logs too
-
-
-@contextmanager
-def _stderr_off() -> Iterator[None]:
-    """Turn off what anybody in this process writes to stderr, C++ included."""
-    if sys.stderr is None:  # closed by the caller
-        yield
-        return
-    sys.stderr.flush()
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)

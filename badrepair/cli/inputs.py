@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import keras
 
-    from badrepair.cli.options import DataOptions, DefenseOptions, PictureOptions
+    from badrepair.cli.options import ArchOptions, DataOptions, PictureOptions
     from badrepair.cli.predict import PredictOptions
     from badrepair.types import Dataset
 
@@ -72,10 +72,10 @@ def named_paths(texts: Sequence[str], option: str) -> tuple[tuple[str, Path], ..
     return pairs
 
 
-def open_model(options: DefenseOptions) -> keras.Model:
-    """Return the model that `--model`, `--weights` and `--arch` name."""
-    model = load_model(options.model, weights=options.weights, arch=options.arch)
-    require_unguarded(model, options.model)
+def open_model(options: ArchOptions, path: Path) -> keras.Model:
+    """Return the model of a file, with what `--weights` and `--arch` say."""
+    model = load_model(path, weights=options.weights, arch=options.arch)
+    require_unguarded(model, path)
     return model
 
 

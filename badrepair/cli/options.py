@@ -47,6 +47,14 @@ MODEL, DATA, RUN, OUTPUT = "The model", "The data", "The run", "The output"
 GATE = "The gate: exit code 1 if it is missed"
 
 # Options that stand in several commands and belong to no group below.
+Model = Annotated[
+    Path,
+    typer.Option(
+        metavar="FILE",
+        help=".keras, or .h5 whole or weights only, of Keras 2.2 and later.",
+        rich_help_panel=MODEL,
+    ),
+]
 Overwrite = Annotated[
     bool,
     typer.Option("--overwrite", help="Replace existing outputs.", rich_help_panel=OUTPUT),
@@ -77,6 +85,12 @@ class RunOptions:
     quiet: Annotated[
         bool,
         typer.Option("--quiet", "-q", help="Print results and errors only.", rich_help_panel=RUN),
+    ] = False
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "--verbose", help="Say what is done and why, step by step.", rich_help_panel=RUN
+        ),
     ] = False
     debug: Annotated[
         bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel=RUN)
@@ -150,17 +164,9 @@ class DataOptions(PictureOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelOptions(RunOptions):
-    """Which model."""
+class ArchOptions(RunOptions):
+    """What may stand beside a model's file."""
 
-    model: Annotated[
-        Path,
-        typer.Option(
-            metavar="FILE",
-            help=".keras, or .h5 whole or weights only, of Keras 2.2 and later.",
-            rich_help_panel=MODEL,
-        ),
-    ]
     weights: Annotated[
         Path | None,
         typer.Option(
@@ -171,7 +177,14 @@ class ModelOptions(RunOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DefenseOptions(ModelOptions, DataOptions):
+class ModelOptions(ArchOptions):
+    """Which model."""
+
+    model: Model
+
+
+@dataclass(frozen=True, kw_only=True)
+class DefenseOptions(ArchOptions, DataOptions):
     """Options of a command that makes a defended model."""
 
     test: Annotated[
@@ -182,11 +195,5 @@ class DefenseOptions(ModelOptions, DataOptions):
             rich_help_panel=DATA,
         ),
     ] = None
-    output: Annotated[
-        Path,
-        typer.Option(
-            "--output", "-o", metavar="FILE", help="The model to write.", rich_help_panel=OUTPUT
-        ),
-    ]
     overwrite: Overwrite = False
     seed: Seed = 0

@@ -17,7 +17,6 @@ from badrepair.models.save import (
     WEIGHTS_ENDING,
     WHOLE_ENDINGS,
     model_bytes,
-    require_format,
 )
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ class Plan:
         self,
         *,
         command: str,
-        models: Mapping[Path, keras.Model],
+        models: Mapping[Path, keras.Model | bytes],
         shown: Sequence[tables.Table],
         sentences: Sequence[str],
         reports: Mapping[str, tuple[Report, Path | None]],
@@ -59,7 +58,7 @@ class Plan:
 
         Args:
             command: Name of the command.
-            models: What to write, by output file.
+            models: What to write, by output file: networks, or the content of the file.
             shown: The tables for people.
             sentences: What to say below them.
             reports: The measurements by model name, each with the model's file if it has one.
@@ -68,7 +67,10 @@ class Plan:
             own: What else the record of one output keeps, by output file.
             together: What JSON on stdout shows of that.
         """
-        made = {path: model_bytes(model, path) for path, model in models.items()}
+        made = {
+            path: model if isinstance(model, bytes) else model_bytes(model, path)
+            for path, model in models.items()
+        }
         identities = {path: records.identity_of(path, data) for path, data in made.items()}
         content = {
             **records.provenance(
@@ -102,12 +104,11 @@ def beside(output: Path, word: str) -> Path:
     return output.with_name(f"{output.name.removesuffix(ending)}-{word}{ending}")
 
 
-def plan(options: DefenseOptions, targets: Sequence[Path]) -> Plan:
+def plan(options: DefenseOptions, model: Path, targets: Sequence[Path]) -> Plan:
     """Check inputs and outputs before any long work, so that nothing is lost at its end."""
-    named = [options.model, options.weights, *files_of(options)]
+    named = [model, options.weights, *files_of(options)]
     sources = tuple(path for path in named if path is not None)
     for target in targets:
-        require_format(target)
         for path in (target, records.record_path(target)):
             files.check_writable(path, overwrite=options.overwrite, inputs=sources)
     return Plan(options, sources)

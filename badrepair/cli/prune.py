@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from badrepair.cli import console
 from badrepair.cli.command import takes
-from badrepair.cli.options import OUTPUT, DefenseOptions, MaxAsr, MinAccuracy
+from badrepair.cli.options import OUTPUT, DefenseOptions, MaxAsr, MinAccuracy, Model
 from badrepair.errors import OptionError
 
 PRUNING, TUNING = "The pruning", "The fine-tuning"
@@ -38,6 +39,13 @@ class Augment(StrEnum):
 class PruneOptions(DefenseOptions):
     """Options of `badrepair prune`."""
 
+    model: Model
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="The model to write.", rich_help_panel=OUTPUT
+        ),
+    ]
     layer: Annotated[
         list[str],
         typer.Option(

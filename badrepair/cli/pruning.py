@@ -12,6 +12,7 @@ from badrepair.errors import DataError, OptionError
 from badrepair.evaluation import against, evaluate
 from badrepair.metrics import counting
 from badrepair.models.costs import costs
+from badrepair.models.save import require_format
 from badrepair.verdict import verdict
 
 if TYPE_CHECKING:
@@ -43,7 +44,9 @@ def run(options: PruneOptions, started: float) -> None:
     _require_sense(options)
     targets = [repairing.target(options, drop) for drop in drops]
     written = [path for out in targets for path in repairing.paths(options, out).values()]
-    plan = outputs.plan(options, written)
+    for path in written:
+        require_format(path)
+    plan = outputs.plan(options, options.model, written)
     for path in map(repairing.checkpoint_path, targets):
         files.check_writable(path, overwrite=True, inputs=plan.sources)
     with repairing.resumable(targets):
@@ -51,7 +54,7 @@ def run(options: PruneOptions, started: float) -> None:
 
 
 def _repair(options: PruneOptions, plan: Plan, drops: Sequence[float], started: float) -> None:
-    model = inputs.open_model(options)
+    model = inputs.open_model(options, options.model)
     classes = int(model.output_shape[-1])
     opened = inputs.open_data(options, model, options.model, classes=classes, test=options.test)
     clean = inputs.require_clean(opened)
