@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,11 +14,12 @@ from badrepair.models.guards import is_guard, passes_an_input
 from badrepair.types import DetectionReport, Report
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import keras
 
-    from badrepair.types import Dataset, FittedDetector, Labels
+    from badrepair.metrics import Floats
+    from badrepair.types import Dataset, DetectionRow, FittedDetector, Labels
 
 
 def problem_classes(model: keras.Model, classes: int | None = None) -> int:
@@ -71,9 +72,7 @@ def evaluate(
     poisoned = [metrics.counting(data) for data in poisoned]
     sets = poisoned if clean is None else (clean, *poisoned)
     size = max(1, batch_size // passes_an_input(model))
-    answers = [
-        inference.answers(model, data.images, batch_size=size, label=data.name) for data in sets
-    ]
+    answers = _answers(model, sets, size)
     report = _report(known, clean, poisoned, answers, rejects=rejects)
     return report if baseline is None else against(report, baseline)
 
@@ -106,6 +105,7 @@ def evaluate_detector(
     clean: Dataset,
     poisoned: Sequence[Dataset] = (),
     *,
+    floor: FittedDetector | None = None,
     batch_size: int = inference.BATCH,
 ) -> DetectionReport:
     """Return how a detector sees clean and poisoned images, and what the guarded model answers.
@@ -114,37 +114,77 @@ def evaluate_detector(
         detector: Fitted on clean data that is not `clean`.
         model: The unguarded network, which tells for which images the attack works.
         clean: Test images that calibrated nothing.
-        poisoned: One set a trigger; labels are the attacker's targets.
+        poisoned: One set a trigger; labels are the attacker's targets. Images whose true label
+            is the target do not count where true labels are known.
+        floor: A simpler detector that is measured on the same images, to compare with.
         batch_size: Images a call.
     """
     classes = int(model.output_shape[-1])
-    poisoned = [metrics.counting(data) for data in poisoned]
+    poisoned = [data for data in map(metrics.counting, poisoned) if len(data)]
     sets = (clean, *poisoned)
-    answers = [
-        inference.answers(model, data.images, batch_size=batch_size, label=data.name)
-        for data in sets
-    ]
-    scores = [detector.score(data.images) for data in sets]
+    answers = _answers(model, sets, batch_size)
+    detectors = [detector] if floor is None else [detector, floor]
+    scores = [[each.score(data.images) for data in sets] for each in detectors]
     guarded = [
         np.where(score < detector.threshold, classes, answer)
-        for score, answer in zip(scores, answers, strict=True)
+        for score, answer in zip(scores[0], answers, strict=True)
     ]
     before = _report(classes, clean, poisoned, answers, rejects=False)
     after = _report(classes, clean, poisoned, guarded, rejects=True)
-    rows, kept = [], {}
-    for data, answer, score in zip(poisoned, answers[1:], scores[1:], strict=True):
-        succeeded = answer == data.labels
-        row = metrics.detection_row(data.name, scores[0], score, detector.threshold, succeeded)
-        if row is not None:
-            rows.append(row)
-            kept[data.name] = score
+    kept = [_kept_scores(poisoned, each) for each in scores]
     return DetectionReport(
-        false_rejection_rate=metrics.rate(scores[0] < detector.threshold),
-        rows=tuple(rows),
+        false_rejection_rates={
+            each.name: metrics.rate(of_clean < each.threshold)
+            for each, (of_clean, *_) in zip(detectors, scores, strict=True)
+        },
+        rows=tuple(_detection_rows(detectors, poisoned, answers[1:], scores)),
         before=before,
         guarded=against(after, before),
-        scores={"clean": scores[0], "poisoned": kept},
+        scores=kept[0],
+        floor_scores=kept[1] if floor is not None else {},
     )
+
+
+def _answers(model: keras.Model, sets: Sequence[Dataset], batch_size: int) -> list[Labels]:
+    """Return what a network answers to every set."""
+    return [
+        inference.answers(model, data.images, batch_size=batch_size, label=data.name)
+        for data in sets
+    ]
+
+
+def _detection_rows(
+    detectors: Sequence[FittedDetector],
+    poisoned: Sequence[Dataset],
+    answers: Sequence[Labels],
+    scores: Sequence[Sequence[Floats]],
+) -> Iterator[DetectionRow]:
+    """Yield how each detector sees each poisoned set.
+
+    Args:
+        detectors: Each with its `scores`: of the clean images first, then of every set.
+        poisoned: The images that count.
+        answers: Of the unguarded model to each poisoned set.
+        scores: One sequence a detector.
+    """
+    for index, (data, answer) in enumerate(zip(poisoned, answers, strict=True)):
+        for detector, (of_clean, *of_poisoned) in zip(detectors, scores, strict=True):
+            row = metrics.detection_row(
+                data.name,
+                of_clean,
+                of_poisoned[index],
+                detector.threshold,
+                answer == data.labels,
+                detector=detector.name,
+            )
+            if row is not None:
+                yield row
+
+
+def _kept_scores(poisoned: Sequence[Dataset], scores: Sequence[Floats]) -> dict[str, Any]:
+    """Return one detector's scores by the sets that they are of."""
+    of_poisoned = zip(poisoned, scores[1:], strict=True)
+    return {"clean": scores[0], "poisoned": {data.name: score for data, score in of_poisoned}}
 
 
 def _report(

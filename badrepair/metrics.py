@@ -1,4 +1,4 @@
-"""Pure functions on arrays: rates with their intervals, entropy, thresholds, AUROC, DER."""
+"""Pure functions on arrays: rates with their intervals, entropy, ROC and AUROC, DER."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 from scipy.special import entr
-from scipy.stats import binom, binomtest, norm
+from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
+from sklearn.metrics import roc_curve as every_point_of_roc
 
-from badrepair.errors import DataError
-from badrepair.types import AttackRow, CleanRow, DetectionRow, Rate
+from badrepair.types import AttackRow, CleanRow, DetectionRow, Estimate, Rate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from badrepair.types import Dataset, Labels
 
 CONFIDENCE = 0.95
+# Standard deviations from the middle of a normal distribution to the ends of the interval.
+Z = float(norm.ppf((1 + CONFIDENCE) / 2))
 Floats = NDArray[np.floating[Any]]
 Flags = NDArray[np.bool_]
 
@@ -28,9 +29,23 @@ def rate(hits: Flags) -> Rate | None:
     """Return the share of true values with its 95 % Wilson interval; None if there are none."""
     if not len(hits):
         return None
-    test = binomtest(int(np.sum(hits)), len(hits))
-    interval = test.proportion_ci(0.95, method="wilson")
-    return Rate(float(np.mean(hits)), len(hits), float(interval.low), float(interval.high))
+    low, high = wilson(np.sum(hits), len(hits))
+    return Rate(float(np.mean(hits)), len(hits), float(low), float(high))
+
+
+def wilson(hits: Any, n: int) -> tuple[Any, Any]:
+    """Return the ends of the 95 % interval of each share hits / n.
+
+    Args:
+        hits: A number, or an array of any shape (Any, since NumPy takes both alike).
+        n: Number of cases, 1 or more.
+    """
+    share = np.asarray(hits) / n
+    middle = share + Z**2 / (2 * n)
+    reach = Z * np.sqrt(share * (1 - share) / n + (Z / (2 * n)) ** 2)
+    low, high = (middle - reach) / (1 + Z**2 / n), (middle + reach) / (1 + Z**2 / n)
+    # The formula gives exactly 0 and 1 there, its rounding does not.
+    return np.where(share == 0, 0.0, low), np.where(share == 1, 1.0, high)
 
 
 def clean_row(answers: Labels, labels: Labels, classes: int, *, rejects: bool) -> CleanRow | None:
@@ -98,86 +113,83 @@ def entropy_bits(probabilities: Floats) -> NDArray[np.float64]:
     return np.asarray(terms.sum(axis=-1) / math.log(2))
 
 
-def conformal_threshold(scores: Floats, false_rejection_rate: float) -> float:
-    """Return t such that a new clean score falls below t with probability <= the rate.
-
-    Split conformal: of n calibration scores, n - ceil((n + 1)(1 - rate)) may lie below t. Exact
-    for any distribution as long as the new score is exchangeable with the calibration scores.
-
-    Raises:
-        DataError: There are fewer than 1 / rate - 1 scores.
-    """
-    n = len(scores)
-    # Rounding guards the ceiling against 99.00000000000001.
-    kept = math.ceil(round((n + 1) * (1 - false_rejection_rate), 9))
-    if kept > n or false_rejection_rate <= 0:
-        needed = math.ceil(round(1 / max(false_rejection_rate, 1e-9) - 1, 6))
-        raise _too_few(n, needed, f"{false_rejection_rate:.2%}")
-    return float(np.sort(scores)[n - kept])
-
-
-def pac_threshold(scores: Floats, false_rejection_rate: float) -> float:
-    """Return t such that, with 95 % confidence, clean scores fall below t with the rate at most.
-
-    Probably approximately correct: of n calibration scores, r may lie below t, where r is the
-    largest number with P(Binomial(n, rate) <= r) <= 5 %.
-
-    Raises:
-        DataError: There are fewer than ln(5 %) / ln(1 - rate) scores.
-    """
-    n, doubt = len(scores), 1 - CONFIDENCE
-    below = np.flatnonzero(binom.cdf(np.arange(n), n, false_rejection_rate) <= doubt)
-    if not len(below):
-        needed = math.ceil(math.log(doubt) / math.log1p(-false_rejection_rate))
-        raise _too_few(n, needed, f"{false_rejection_rate:.2%} at {CONFIDENCE:.0%} confidence")
-    return float(np.sort(scores)[below[-1]])
-
-
-def normal_threshold(scores: Floats, false_rejection_rate: float) -> float:
-    """Return the quantile of a normal fit, as the STRIP notebook does.
-
-    Entropy is bounded and skewed: the quantile can be negative, and then nothing is ever flagged.
-    """
-    mean, deviation = norm.fit(scores)
-    return float(norm.ppf(false_rejection_rate, loc=mean, scale=deviation))
-
-
-def empirical_threshold(scores: Floats, false_rejection_rate: float) -> float:
-    """Return the plain quantile of the calibration scores; it carries no guarantee."""
-    return float(np.quantile(scores, false_rejection_rate))
-
-
-def _too_few(n: int, needed: int, promise: str) -> DataError:
-    return DataError(
-        "TooFewImages",
-        "calibration",
-        f"a false rejection rate of {promise} needs {needed} clean calibration images, there"
-        f" are {n}",
-        "give more clean images, or a larger --frr",
-    )
-
-
-THRESHOLDS: dict[str, Callable[[Floats, float], float]] = {
-    "conformal": conformal_threshold,
-    "pac": pac_threshold,
-    "normal": normal_threshold,
-    "empirical": empirical_threshold,
-}
-
-
-def auroc(clean: Floats, poisoned: Floats) -> float | None:
+def auroc(clean: Floats, poisoned: Floats) -> Estimate | None:
     """Return the chance that a poisoned score lies below a clean one; 0.5 is guessing.
 
-    None where one of the two is empty.
+    The interval is method 5 of Newcombe, "Confidence intervals for an effect size measure based
+    on the Mann-Whitney statistic. Part 2", Statistics in Medicine 25, 2006. It is no point where
+    all poisoned scores lie below all clean ones. None where one of the two is empty.
     """
     if not len(clean) or not len(poisoned):
         return None
-    truth = np.r_[np.zeros(len(clean)), np.ones(len(poisoned))]
-    return float(roc_auc_score(truth, -np.r_[clean, poisoned]))
+    area = float(roc_auc_score(_truth(clean, poisoned), -np.r_[clean, poisoned]))
+    sizes = len(clean), len(poisoned)
+    # The variance is the same for an area and for its complement.
+    return Estimate(area, _lowest_area(area, *sizes), 1 - _lowest_area(1 - area, *sizes))
+
+
+def _truth(clean: Floats, poisoned: Floats) -> NDArray[np.float64]:
+    return np.concatenate([np.zeros(len(clean)), np.ones(len(poisoned))])
+
+
+def _lowest_area(area: float, m: int, n: int) -> float:
+    """Return the smallest true area t of which the found one lies just Z deviations off.
+
+    Those are sqrt(t (1 - t) (1 + M (1 - t) / (2 - t) + M t / (1 + t)) / (m n)), with
+    M = (m + n) / 2 - 1.
+    """
+    if area == 0:
+        return 0.0
+    other = (m + n) / 2 - 1
+
+    def beyond(t: float) -> float:
+        spread = 1 + other * (1 - t) / (2 - t) + other * t / (1 + t)
+        return area - t - Z * math.sqrt(t * (1 - t) * spread / (m * n))
+
+    # At t = 1 the deviation is 0, so that an area of 1 is a second solution, which is not meant.
+    return float(brentq(beyond, 0, min(area, 1 - 1e-12)))
+
+
+def roc(clean: Floats, poisoned: Floats) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the best false rejection and true positive rates, each shape (k,), rising.
+
+    Between two points one can only keep the left one's true positive rate: it is a staircase.
+
+    Args:
+        clean: Scores of clean images, shape (m,), m >= 1.
+        poisoned: Scores of poisoned images, shape (n,), n >= 1.
+    """
+    truth, suspicion = _truth(clean, poisoned), -np.r_[clean, poisoned]
+    rejected, caught, _ = every_point_of_roc(truth, suspicion, drop_intermediate=False)
+    last = np.r_[np.diff(rejected) > 0, True]
+    rejected, caught = rejected[last], caught[last]
+    rises = np.r_[True, np.diff(caught) > 0]
+    rises[-1] = True
+    return rejected[rises], caught[rises]
+
+
+def true_positive_rate(clean: Floats, poisoned: Floats, false_rejection_rate: float) -> Rate | None:
+    """Return the share of poisoned images that are caught at a given share of false rejections.
+
+    The threshold is the highest that has at most that share of the clean test scores below it, so
+    the interval holds for this threshold. None where clean or poisoned scores are missing.
+    """
+    if not len(clean):
+        return None
+    # Rounding guards the floor against 28.999999999999996.
+    allowed = math.floor(round(false_rejection_rate * len(clean), 9))
+    threshold = np.inf if allowed >= len(clean) else np.sort(clean)[allowed]
+    return rate(poisoned < threshold)
 
 
 def detection_row(
-    name: str, clean: Floats, poisoned: Floats, threshold: float, succeeded: Flags
+    name: str,
+    clean: Floats,
+    poisoned: Floats,
+    threshold: float,
+    succeeded: Flags,
+    *,
+    detector: str,
 ) -> DetectionRow | None:
     """Return how well a detector tells one poisoned set from clean images; None if it is empty.
 
@@ -187,6 +199,7 @@ def detection_row(
         poisoned: Scores of the poisoned images that count.
         threshold: A score below it is flagged.
         succeeded: For which poisoned images the attack worked on the unguarded model.
+        detector: The detector's name.
     """
     missed = poisoned >= threshold
     acceptance = rate(missed)
@@ -194,7 +207,11 @@ def detection_row(
         return None
     return DetectionRow(
         name=name,
+        detector=detector,
+        false_rejection_rate=rate(clean < threshold),
         false_acceptance_rate=acceptance,
         false_acceptance_rate_of_successful=rate(missed[succeeded]),
+        true_positive_rate_at_1=true_positive_rate(clean, poisoned, 0.01),
+        true_positive_rate_at_5=true_positive_rate(clean, poisoned, 0.05),
         auroc=auroc(clean, poisoned),
     )

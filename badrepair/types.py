@@ -91,6 +91,15 @@ class Rate:
     high: float
 
 
+@dataclass(frozen=True)
+class Estimate:
+    """A number that is no share of cases, with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class CleanRow:
     """How a model answers clean images.
@@ -129,16 +138,25 @@ class DetectionRow:
 
     Args:
         name: The trigger's name.
+        detector: The detector's name.
+        false_rejection_rate: Share of clean test images that it flags; None without any.
         false_acceptance_rate: Share of the poisoned images that were not flagged.
         false_acceptance_rate_of_successful: The same among images that fool the unguarded model;
             None where no attack succeeds.
+        true_positive_rate_at_1: Share of the poisoned images that a threshold would catch which
+            flags 1 % of the clean test images; it was chosen on these, only to compare detectors.
+        true_positive_rate_at_5: The same at 5 %.
         auroc: Chance that a poisoned image looks more suspicious than a clean one.
     """
 
     name: str
+    detector: str
+    false_rejection_rate: Rate | None
     false_acceptance_rate: Rate
     false_acceptance_rate_of_successful: Rate | None
-    auroc: float | None
+    true_positive_rate_at_1: Rate | None
+    true_positive_rate_at_5: Rate | None
+    auroc: Estimate | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,23 +175,57 @@ class Report:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DetectionReport:
-    """What was measured of one detector.
+class Examination:
+    """What a detector that superimposes images saw in each input.
 
     Args:
-        false_rejection_rate: Share of clean test images flagged; they calibrated nothing.
-        rows: One a poisoned set, empty where none was given.
-        before: The unguarded model.
-        guarded: The model that answers N where the detector flags.
-        scores: Scores behind the rates: of the clean test images under "clean", and of each
-            poisoned set under "poisoned" by name.
+        answers: Class that the unguarded network answers, shape (N,).
+        entropies: Mean entropy over all overlays in bits, shape (N,); foretold where the decision
+            came before all were looked at.
+        overlays_used: How many overlays were looked at until the decision was certain, shape (N,).
+        p_values: Chance that a clean image looks as suspicious or more, in (0, 1], shape (N,);
+            where the decision came early, an upper bound of it.
+        flagged: Whether the input is taken for poisoned, shape (N,).
     """
 
-    false_rejection_rate: Rate | None
+    answers: Labels
+    entropies: NDArray[np.float64]
+    overlays_used: NDArray[np.int64]
+    p_values: NDArray[np.float64]
+    flagged: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetectionReport:
+    """What was measured of one detector, and of another one that it should be better than.
+
+    Args:
+        false_rejection_rates: By detector, the one under test first: share of clean test images
+            flagged; they calibrated nothing. None where there are none.
+        rows: For each poisoned set one a detector, empty where none was given.
+        before: The unguarded model.
+        guarded: The model that answers N where the detector under test flags.
+        scores: Scores behind the rates: of the clean test images under "clean", and of each
+            poisoned set under "poisoned" by name.
+        floor_scores: The same of the other detector, empty where there is none.
+    """
+
+    false_rejection_rates: Mapping[str, Rate | None]
     rows: tuple[DetectionRow, ...]
     before: Report
     guarded: Report
     scores: Mapping[str, Any] = field(default_factory=dict)
+    floor_scores: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def detector(self) -> str:
+        """Return the name of the detector under test."""
+        return next(iter(self.false_rejection_rates))
+
+    @property
+    def false_rejection_rate(self) -> Rate | None:
+        """Return the share of clean test images that the detector under test flags."""
+        return self.false_rejection_rates[self.detector]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,6 +254,10 @@ class Repair(Protocol):
 
 class FittedDetector(Protocol):
     """A detector that has learnt its threshold from clean data."""
+
+    @property
+    def name(self) -> str:
+        """Return what to call it in tables, such as "STRIP"."""
 
     @property
     def threshold(self) -> float:

@@ -33,9 +33,20 @@ class Scores:
     """A detector whose score of an image stands in its last channel."""
 
     threshold: float = 0.5
+    name: str = "STRIP"
 
     def score(self, images):
         return images[:][:, 0, 0, -1].astype(np.float64)
+
+
+@dataclass(frozen=True)
+class Opposite(Scores):
+    """A floor that finds suspicious what the detector does not."""
+
+    name: str = "floor"
+
+    def score(self, images):
+        return 1 - super().score(images)
 
 
 @pytest.fixture(scope="module")
@@ -155,12 +166,12 @@ def test_a_model_of_another_problem_is_refused(rejecting, classes):
     assert caught.value.code == "ClassesMismatch"
 
 
-def detected(plain, clean_scores, scores, answers, *, threshold=0.5, true_labels=None):
+def detected(plain, clean_scores, scores, answers, *, threshold=0.5, true_labels=None, floor=None):
     """Return the detection report of clean and poisoned images with the target 0."""
     n = len(clean_scores)
     clean = answered([1] * n, [1] * n, scores=clean_scores, classes=CLASSES, name="clean")
     poisoned = answered(answers, [0] * len(answers), true_labels, scores=scores, classes=CLASSES)
-    return evaluate_detector(Scores(threshold), plain, clean, [poisoned])
+    return evaluate_detector(Scores(threshold), plain, clean, [poisoned], floor=floor)
 
 
 def test_strip_4_false_rejections_are_measured_on_the_images_given(plain):
@@ -180,8 +191,8 @@ def test_strip_5_and_11_acceptance_is_told_on_all_and_on_successful_attacks(plai
 
 
 def test_strip_2_a_detector_that_sees_everything_has_an_auroc_of_one(plain):
-    assert detected(plain, [0.8, 0.9], [0.1, 0.2], [0, 0]).rows[0].auroc == 1
-    assert detected(plain, [0.1, 0.2], [0.8, 0.9], [0, 0]).rows[0].auroc == 0
+    assert detected(plain, [0.8, 0.9], [0.1, 0.2], [0, 0]).rows[0].auroc.value == 1
+    assert detected(plain, [0.1, 0.2], [0.8, 0.9], [0, 0]).rows[0].auroc.value == 0
 
 
 def test_strip_3_a_detector_that_flags_nothing_accepts_everything(plain):
@@ -213,5 +224,54 @@ def test_strip_9_the_guarded_row_counts_flagged_images_as_n(plain):
 
 def test_a_detector_too_is_not_measured_on_images_of_the_target(plain):
     report = detected(plain, [HIGH], [LOW, LOW, HIGH], [0, 0, 0], true_labels=[0, 0, 1])
-    assert (report.rows[0].false_acceptance_rate.value, report.rows[0].auroc) == (1, 0.5)
+    assert (report.rows[0].false_acceptance_rate.value, report.rows[0].auroc.value) == (1, 0.5)
     assert report.rows[0].false_acceptance_rate.n == 1
+
+
+def test_a_floor_is_measured_on_the_same_images_row_by_row(plain):
+    report = detected(plain, [LOW, HIGH, HIGH, HIGH], [LOW, LOW, HIGH], [0, 0, 0], floor=Opposite())
+    assert [(row.name, row.detector) for row in report.rows] == [
+        ("patch", "STRIP"),
+        ("patch", "floor"),
+    ]
+    accepted = [row.false_acceptance_rate.value for row in report.rows]
+    assert accepted == pytest.approx([1 / 3, 2 / 3])
+    rejected = {name: rate.value for name, rate in report.false_rejection_rates.items()}
+    assert rejected == {"STRIP": 0.25, "floor": 0.75}
+    assert [row.false_rejection_rate.value for row in report.rows] == [0.25, 0.75]
+    assert (report.detector, report.false_rejection_rate.value) == ("STRIP", 0.25)
+    assert report.scores["poisoned"]["patch"].tolist() == [LOW, LOW, HIGH]
+    assert report.floor_scores["clean"].tolist() == [HIGH, LOW, LOW, LOW]
+    assert report.floor_scores["poisoned"]["patch"].tolist() == [HIGH, HIGH, LOW]
+    # It is the detector under test that guards.
+    assert report.guarded.clean.false_rejection_rate.value == 0.25
+
+
+def test_rows_stand_set_by_set_with_the_floor_below_the_detector(plain):
+    clean = answered([1], [1], scores=[HIGH], classes=CLASSES)
+    sets = [
+        answered([0], [0], scores=[LOW], classes=CLASSES, name=name) for name in ("b", "a", "c")
+    ]
+    empty = answered([0], [0], [0], scores=[LOW], classes=CLASSES, name="counts nothing")
+    report = evaluate_detector(Scores(), plain, clean, [*sets, empty], floor=Opposite())
+    assert [(row.name, row.detector) for row in report.rows] == [
+        *(("b", "STRIP"), ("b", "floor")),
+        *(("a", "STRIP"), ("a", "floor")),
+        *(("c", "STRIP"), ("c", "floor")),
+    ]
+    assert (
+        list(report.scores["poisoned"]) == list(report.floor_scores["poisoned"]) == ["b", "a", "c"]
+    )
+
+
+def test_without_a_floor_or_poisoned_images_the_false_rejections_are_still_measured(plain):
+    clean = answered([1] * 4, [1] * 4, scores=[LOW, HIGH, HIGH, HIGH], classes=CLASSES)
+    report = evaluate_detector(Scores(), plain, clean)
+    assert report.rows == ()
+    assert {name: rate.value for name, rate in report.false_rejection_rates.items()} == {
+        "STRIP": 0.25
+    }
+    assert report.floor_scores == {}
+    both = evaluate_detector(Scores(), plain, clean, floor=Opposite())
+    assert both.false_rejection_rates["floor"].value == 0.75
+    assert both.floor_scores["poisoned"] == {}

@@ -7,15 +7,21 @@ import math
 import numpy as np
 import pytest
 from numpy import array
+from scipy.stats import binomtest, norm
 
 from badrepair import metrics
-from badrepair.errors import DataError
 from badrepair.types import Dataset
 
 
 def flags(true, n):
     """Return n flags of which the first `true` are set."""
     return np.arange(n) < true
+
+
+def detection(scores, threshold, succeeded, *, clean=None):
+    """Return how scores of images with the patch are seen."""
+    clean = array([3.0]) if clean is None else clean
+    return metrics.detection_row("patch", clean, scores, threshold, succeeded, detector="STRIP")
 
 
 def poisoned(labels, true_labels=None):
@@ -45,7 +51,7 @@ def test_nothing_measured_is_no_rate_rather_than_zero():
     empty = np.empty(0, np.int64)
     assert metrics.clean_row(empty, empty, 3, rejects=False) is None
     assert metrics.attack_row(empty, poisoned([], []), 3, rejects=False) is None
-    assert metrics.detection_row("patch", array([1.0]), empty, 0.5, flags(0, 0)) is None
+    assert detection(np.empty(0), 0.5, flags(0, 0)) is None
 
 
 def test_strip_9_a_clean_image_answered_n_is_wrong():
@@ -118,88 +124,14 @@ def test_entropy_of_n_equal_answers_is_log2_of_n():
     assert metrics.entropy_bits(np.full((2, 3, 8), 1 / 8)) == pytest.approx(np.full((2, 3), 3))
 
 
-def test_conformal_of_99_at_one_percent_flags_only_what_lies_below_the_smallest():
-    scores = np.random.default_rng(0).permutation(np.arange(1.0, 100))
-    assert metrics.conformal_threshold(scores, 0.01) == 1.0
-
-
-def test_conformal_of_199_at_five_percent_lets_nine_lie_below():
-    # ceil(200 * .95) = 190 are kept of 1..199, so 9 lie below the threshold.
-    assert metrics.conformal_threshold(np.arange(1.0, 200), 0.05) == 10.0
-
-
-def test_conformal_flags_no_tied_score():
-    scores = array([0.0] * 50 + [1.0] * 149)
-    assert np.sum(scores < metrics.conformal_threshold(scores, 0.05)) == 0
-
-
-def test_conformal_of_98_at_one_percent_names_the_99_that_it_needs():
-    with pytest.raises(DataError, match=r"needs 99 clean calibration images, there are 98") as info:
-        metrics.conformal_threshold(np.arange(98.0), 0.01)
-    assert info.value.code == "TooFewImages"
-
-
-@pytest.mark.parametrize(("rate", "needed"), [(0.1, 9), (0.05, 19), (0.001, 999), (0.3, 3)])
-def test_the_number_that_the_error_names_is_enough(rate, needed):
-    with pytest.raises(DataError, match=f"needs {needed} clean"):
-        metrics.conformal_threshold(np.arange(float(needed - 1)), rate)
-    assert metrics.conformal_threshold(np.arange(float(needed)), rate) == 0
-
-
-def test_normal_is_the_quantile_of_the_fit():
-    # Mean 3 and (population) deviation 1; the 5 % quantile of a normal lies 1.644854 below.
-    found = metrics.normal_threshold(array([2.0, 4.0] * 10), 0.05)
-    assert found == pytest.approx(3 - 1.644854, abs=1e-6)
-
-
-def test_strip_10_a_normal_fit_of_a_skewed_statistic_flags_nothing():
-    # Mean .3 and deviation .2: the 1 % quantile is .3 - 2.326348 * .2 = -.165.
-    scores = array([0.1, 0.5] * 100)
-    found = metrics.normal_threshold(scores, 0.01)
-    assert found == pytest.approx(-0.1652696, abs=1e-6)
-    assert metrics.conformal_threshold(scores, 0.01) == 0.1
-
-
-def test_empirical_is_the_plain_quantile():
-    assert metrics.empirical_threshold(np.arange(101.0), 0.05) == pytest.approx(5)
-
-
-def mean_false_rejections(threshold, pool, rate, splits=300):
-    """Return the share of left-out scores flagged, averaged over random splits of the pool."""
-    random = np.random.default_rng(0)
-    shares = []
-    for _ in range(splits):
-        shuffled = random.permutation(pool)
-        shares.append(np.mean(shuffled[199:] < threshold(shuffled[:199], rate)))
-    return float(np.mean(shares))
-
-
-def test_strip_10_conformal_keeps_its_promise_where_a_normal_fit_does_not():
-    # A long lower tail, 1 - Exp(1): the normal quantile at 1 % is about -2.33, and
-    # P(1 - E < -2.33) = exp(-3.33) = 3.6 %, three and a half times what was promised.
-    pool = 1 - np.random.default_rng(1).exponential(size=4000)
-    kept = mean_false_rejections(metrics.conformal_threshold, pool, 0.01)
-    # (n + 1) * rate = 2 ranks of 200: the promise is met exactly on average.
-    assert kept == pytest.approx(0.01, abs=0.0015)
-    assert mean_false_rejections(metrics.normal_threshold, pool, 0.01) > 0.03
-
-
-def test_strip_10_conformal_uses_what_it_may_where_a_normal_fit_never_flags():
-    # A long upper tail, Exp(1): the normal quantile at 5 % is 1 - 1.64 < 0.
-    pool = np.random.default_rng(2).exponential(size=4000)
-    kept = mean_false_rejections(metrics.conformal_threshold, pool, 0.05)
-    assert kept == pytest.approx(0.05, abs=0.004)
-    assert mean_false_rejections(metrics.normal_threshold, pool, 0.05) == 0
-
-
 def test_strip_2_low_scores_of_poisoned_images_make_an_auroc_of_one():
-    assert metrics.auroc(array([3.0, 4.0]), array([1.0, 2.0])) == 1
-    assert metrics.auroc(array([1.0, 2.0]), array([3.0, 4.0])) == 0
+    assert metrics.auroc(array([3.0, 4.0]), array([1.0, 2.0])).value == 1
+    assert metrics.auroc(array([1.0, 2.0]), array([3.0, 4.0])).value == 0
 
 
 def test_auroc_counts_a_tie_as_half():
     # 0 lies below 1, 2, 3; 2 lies below 3 and ties with 2: 4.5 of 6 pairs.
-    assert metrics.auroc(array([1.0, 2.0, 3.0]), array([0.0, 2.0])) == pytest.approx(0.75)
+    assert metrics.auroc(array([1.0, 2.0, 3.0]), array([0.0, 2.0])).value == pytest.approx(0.75)
 
 
 def test_auroc_needs_both_kinds():
@@ -207,11 +139,129 @@ def test_auroc_needs_both_kinds():
     assert metrics.auroc(array([1.0]), np.empty(0)) is None
 
 
+def test_strip_12_the_interval_of_an_auroc_by_hand():
+    # One image of each kind: M = 0, and (A - t)^2 = z^2 t (1 - t) is Wilson's interval of one
+    # case. At A = 1 it starts at 1 / (1 + z^2) = 1 / 4.841459; at A = 1/2 it reaches
+    # z / (2 sqrt(1 + z^2)) = 1.959964 / 4.400663 from the middle.
+    found = metrics.auroc(array([1.0]), array([0.0]))
+    assert (found.value, found.high) == (1, 1)
+    assert found.low == pytest.approx(0.2065493, abs=1e-6)
+    found = metrics.auroc(array([1.0]), array([1.0]))
+    assert (found.low, found.high) == pytest.approx((0.5 - 0.4453793, 0.5 + 0.4453793), abs=1e-6)
+
+
+def test_strip_12_the_interval_of_a_perfect_auroc_is_no_point():
+    # At A = 1 the equation is (1 - t) m n = z^2 t (1 + M (1 - t) / (2 - t) + M t / (1 + t)). With
+    # m = n = 3 and M = 2, t = 1/2 makes it 4.5 = 1.920729 * 7/3 = 4.4817, still too small a t, and
+    # t = .502 makes it 4.482 = 1.928412 * 2.33333 = 4.4996, too large a one.
+    found = metrics.auroc(array([4.0, 5.0, 6.0]), array([1.0, 2.0, 3.0]))
+    assert 0.5 < found.low < 0.502
+    assert (found.value, found.high) == (1, 1)
+    mirrored = metrics.auroc(array([1.0, 2.0, 3.0]), array([4.0, 5.0, 6.0]))
+    assert (mirrored.low, mirrored.high) == pytest.approx((0, 1 - found.low))
+
+
+def test_strip_12_both_ends_of_the_interval_of_an_auroc_solve_newcombe_s_equation():
+    random = np.random.default_rng(3)
+    clean, poisoned = random.normal(size=40), random.normal(-1, size=25)
+    found = metrics.auroc(clean, poisoned)
+    other = (40 + 25) / 2 - 1
+    for t in (found.low, found.high):
+        spread = 1 + other * (1 - t) / (2 - t) + other * t / (1 + t)
+        variance = t * (1 - t) * spread / (40 * 25)
+        assert abs(found.value - t) == pytest.approx(1.959964 * math.sqrt(variance), abs=1e-6)
+    assert found.low < found.value < found.high
+
+
+@pytest.mark.parametrize(
+    ("area", "m", "n", "most"), [(0.9, 60, 60, 0.975), (0.6, 100, 30, 0.975), (0.99, 40, 80, 0.99)]
+)
+def test_strip_12_the_interval_of_an_auroc_holds_the_true_one_in_95_of_100_samples(
+    area, m, n, most
+):
+    # Normal scores of deviation 1, d apart, have the area Phi(d / sqrt 2). Next to 1 the interval
+    # is on the safe side.
+    shift = math.sqrt(2) * norm.ppf(area)
+    random = np.random.default_rng(4)
+    found = [
+        metrics.auroc(random.normal(size=m), random.normal(-shift, size=n)) for _ in range(800)
+    ]
+    covered = np.mean([each.low <= area <= each.high for each in found])
+    assert 0.93 <= covered <= most
+
+
+@pytest.mark.parametrize(("hits", "n"), [(0, 7), (3, 7), (7, 7), (1, 2), (1, 1), (499, 500)])
+def test_our_wilson_interval_is_that_of_scipy(hits, n):
+    expected = binomtest(hits, n).proportion_ci(0.95, method="wilson")
+    low, high = metrics.wilson(hits, n)
+    assert (low, high) == pytest.approx((expected.low, expected.high), abs=1e-12)
+    ends = metrics.wilson(array([hits, 0, n]), n)
+    assert np.array(ends).tolist() == [[float(low), 0, ends[0][2]], [float(high), ends[1][1], 1]]
+
+
+def test_the_roc_is_a_staircase_of_what_each_share_of_false_rejections_buys():
+    # Clean 2, 4, 6, 8; poisoned 1, 3, 3, 9. Below 2 lies one of the poisoned, below 4 lie three,
+    # and the last one only where all clean images are rejected.
+    rejected, caught = metrics.roc(array([2.0, 8, 4, 6]), array([3.0, 1, 9, 3]))
+    assert rejected.tolist() == [0, 0.25, 1]
+    assert caught.tolist() == [0.25, 0.75, 1]
+
+
+def test_the_roc_ends_where_everything_is_rejected_even_if_that_catches_nothing_more():
+    rejected, caught = metrics.roc(array([2.0, 4.0]), array([1.0]))
+    assert (rejected.tolist(), caught.tolist()) == ([0, 1], [1, 1])
+
+
+def test_a_tie_in_the_roc_catches_nothing_without_a_false_rejection():
+    rejected, caught = metrics.roc(array([1.0, 1, 2, 2]), array([1.0, 1, 1, 2]))
+    assert rejected.tolist() == [0, 0.5, 1]
+    assert caught.tolist() == [0, 0.75, 1]
+
+
+@pytest.mark.parametrize(
+    ("share", "caught"),
+    [
+        (0.009, 0.25),  # none of the 100 may lie below: only -1 lies below 0
+        (0.01, 0.5),  # below 1 lies 0, and so do -1 and .5
+        (0.0199, 0.5),
+        (0.05, 0.75),
+        (0.29, 0.75),  # 100 * .29 is 28.999999999999996, and 29 may lie below
+        (0.3, 1.0),
+        (1.0, 1.0),
+    ],
+)
+def test_the_true_positive_rate_stays_within_the_false_rejections(share, caught):
+    clean = np.random.default_rng(0).permutation(np.arange(100.0))
+    found = metrics.true_positive_rate(clean, array([0.5, 29.5, -1.0, 4.5]), share)
+    assert (found.value, found.n) == (caught, 4)
+
+
+def test_the_true_positive_rate_rejects_no_tied_clean_image_too_many():
+    # At most 1 of the 20 may lie below; with two at 0, none may, and .0 itself is not below.
+    clean = array([0.0, 0.0, *np.arange(1.0, 19)])
+    found = metrics.true_positive_rate(clean, array([0.0, 0.5, -1.0]), 0.05)
+    assert found.value == pytest.approx(1 / 3)
+
+
+def test_a_true_positive_rate_needs_both_kinds():
+    assert metrics.true_positive_rate(np.empty(0), array([1.0]), 0.01) is None
+    assert metrics.true_positive_rate(array([1.0]), np.empty(0), 0.01) is None
+
+
+def test_a_detection_names_its_detector_and_its_false_rejections():
+    clean = np.arange(100.0)
+    row = detection(array([0.5, 4.5, 50.0]), 3.0, flags(3, 3), clean=clean)
+    assert (row.name, row.detector) == ("patch", "STRIP")
+    assert (row.false_rejection_rate.value, row.false_rejection_rate.n) == (0.03, 100)
+    assert row.true_positive_rate_at_1.value == pytest.approx(1 / 3)
+    assert row.true_positive_rate_at_5.value == pytest.approx(2 / 3)
+    # 99 lie above .5, 95 above 4.5, 49 above 50 and one ties with it: 243.5 of 300 pairs.
+    assert row.auroc.value == pytest.approx(243.5 / 300)
+
+
 @pytest.mark.parametrize(("threshold", "accepted"), [(-math.inf, 1.0), (math.inf, 0.0)])
 def test_strip_3_flagging_nothing_accepts_every_attack(threshold, accepted):
-    row = metrics.detection_row(
-        "patch", array([1.0, 2.0]), array([0.0, 0.5, 3.0]), threshold, flags(3, 3)
-    )
+    row = detection(array([0.0, 0.5, 3.0]), threshold, flags(3, 3))
     assert row.false_acceptance_rate.value == accepted
     assert row.false_acceptance_rate_of_successful.value == accepted
 
@@ -221,7 +271,7 @@ def test_strip_5_and_11_acceptance_of_successful_attacks_pairs_scores_with_their
     # With the scores sorted first, the mask would pick .5, 2 and 2.5: two of three missed.
     scores = array([2.0, 0.1, 0.9, 2.5, 0.5])
     succeeded = array([False, True, False, True, True])
-    row = metrics.detection_row("patch", array([3.0]), scores, 1.0, succeeded)
+    row = detection(scores, 1.0, succeeded)
     assert row.false_acceptance_rate.value == 0.4
     assert row.false_acceptance_rate.n == 5
     assert row.false_acceptance_rate_of_successful.value == pytest.approx(1 / 3)
@@ -229,26 +279,11 @@ def test_strip_5_and_11_acceptance_of_successful_attacks_pairs_scores_with_their
 
 
 def test_strip_11_no_successful_attack_leaves_its_acceptance_unmeasured():
-    row = metrics.detection_row("patch", array([3.0]), array([0.1, 2.0]), 1.0, flags(0, 2))
+    row = detection(array([0.1, 2.0]), 1.0, flags(0, 2))
     assert row.false_acceptance_rate.value == 0.5
     assert row.false_acceptance_rate_of_successful is None
 
 
 def test_a_score_at_the_threshold_is_accepted():
-    row = metrics.detection_row("patch", array([3.0]), array([1.0]), 1.0, flags(1, 1))
+    row = detection(array([1.0]), 1.0, flags(1, 1))
     assert row.false_acceptance_rate.value == 1
-
-
-@pytest.mark.parametrize(("n", "allowed"), [(1000, 4), (299, 0), (473, 1), (2000, 12)])
-def test_strip_10_pac_allows_so_few_exceedances_that_the_rate_is_kept_with_95_percent(n, allowed):
-    """1000 -> 4 and 299 -> 0 are the reference's; below, each is the last that is small enough."""
-    scores = np.random.default_rng(0).permutation(n) / n
-    threshold = metrics.pac_threshold(scores, 0.01)
-    assert np.sum(scores < threshold) == allowed
-    chance = [math.comb(n, i) * 0.01**i * 0.99 ** (n - i) for i in range(allowed + 2)]
-    assert sum(chance[: allowed + 1]) <= 0.05 < sum(chance)
-
-
-def test_strip_10_pac_says_how_many_images_it_needs():
-    with pytest.raises(DataError, match="needs 299 clean calibration images, there are 298"):
-        metrics.pac_threshold(np.arange(298.0), 0.01)

@@ -13,12 +13,13 @@ from badrepair.errors import OptionError
 
 
 def test_the_names_are_those_of_the_files():
-    assert registry.names("defenses") == ("fine-pruning", "strip")
+    assert registry.names("defenses") == ("fine-pruning", "max-softmax", "strip")
     assert registry.names("attacks") == ("badnets",)
 
 
 def test_names_are_loaded_as_classes():
     assert registry.load("defenses", "fine-pruning").__name__ == "FinePruning"
+    assert registry.load("defenses", "max-softmax").__name__ == "MaxSoftmax"
     assert registry.load("defenses", "strip").__name__ == "Strip"
     assert registry.load("attacks", "badnets").__name__ == "Badnets"
 
@@ -33,7 +34,9 @@ def test_every_file_holds_the_class_of_its_name(kind):
 
 @pytest.mark.parametrize("name", ["Strip", "fine_pruning", "badnets", "", "__init__", "os.path"])
 def test_another_name_is_refused_with_those_that_there_are(name):
-    with pytest.raises(OptionError, match="one of the defenses fine-pruning, strip") as caught:
+    with pytest.raises(
+        OptionError, match="one of the defenses fine-pruning, max-softmax, strip"
+    ) as caught:
         registry.load("defenses", name)
     assert caught.value.code == "Unknown"
 
@@ -45,7 +48,7 @@ def test_a_new_file_is_a_new_plug_in(tmp_path, monkeypatch):
     )
     # What the import leaves behind goes with the test.
     monkeypatch.setattr(badrepair.defenses, "quiet_please", None, raising=False)
-    assert registry.names("defenses") == ("fine-pruning", "quiet-please", "strip")
+    assert registry.names("defenses") == ("fine-pruning", "max-softmax", "quiet-please", "strip")
     assert registry.load("defenses", "quiet-please").answer == 42
     del sys.modules["badrepair.defenses.quiet_please"]
 

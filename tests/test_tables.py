@@ -10,7 +10,7 @@ from rich.console import Console
 
 from badrepair import tables
 from badrepair.tables import Table
-from badrepair.types import AttackRow, CleanRow, DetectionRow, Rate, Report
+from badrepair.types import AttackRow, CleanRow, Rate, Report
 
 NINETY = Rate(0.9, 200, 0.8506, 0.9344)
 
@@ -155,22 +155,3 @@ def test_markdown_escapes_what_would_break_the_table():
 def test_a_row_of_the_wrong_length_is_refused():
     with pytest.raises(ValueError, match="1 cells under 2 columns"):
         Table("t", ("a", "b"), (("x",),))
-
-
-def test_detections_show_both_false_acceptances():
-    row = DetectionRow(
-        name="patch",
-        false_acceptance_rate=Rate(0.04, 50, 0.011, 0.135),
-        false_acceptance_rate_of_successful=None,
-        auroc=0.91234,
-    )
-    shown = cells(tables.detection_table(NINETY, [row]))
-    assert shown["FRR"] == "90.00 % [85.1, 93.4]"
-    assert shown["FAR"] == "4.00 % [1.1, 13.5]"
-    assert shown["FAR, attack works"] == "not measured"
-    assert (shown["AUROC"], shown["n"]) == ("0.912", "50")
-
-
-def test_detection_without_poisoned_images_was_not_measured():
-    (row,) = tables.detection_table(None, []).rows
-    assert row == (tables.NOT_APPLICABLE, *["not measured"] * 4, "0")
