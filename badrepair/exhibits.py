@@ -12,12 +12,12 @@ from PIL import Image
 from badrepair.models import inference
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import keras
     from numpy.typing import NDArray
 
-    from badrepair.defenses.strip import FittedStrip
+    from badrepair.detectors.fitted_strip import FittedStrip
     from badrepair.models.pruner import ChannelPruner
     from badrepair.types import Dataset, Labels
     from badrepair.views import Array
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 # Enough to see a pattern, few enough to be quick on a large file.
 IMAGES_FOR_ACTIVATIONS = 1000
 SAMPLES = 6
+EXTREMES = 10
 
 
 def activations(
@@ -94,9 +95,44 @@ def _mixed(
 ) -> list[tuple[str, Array, float | None]]:
     image = np.asarray(data.images[:1], np.float32)
     entropy = float(detector.score(image)[0])
-    settings = detector.defense
-    mix = settings.image_weight * image[0] + settings.overlay_weight * overlay
+    first, second = detector.superimposer.weights
+    mix = first * image[0] + second * overlay
     return [(title, image[0], None), (mix_title, mix, entropy)]
+
+
+def extremes(
+    images_by_set: Mapping[str, Dataset],
+    scores_by_set: Mapping[str, NDArray[np.float64]],
+    p_values_by_set: Mapping[str, NDArray[np.float64]],
+    input_range: str,
+    *,
+    most: int = EXTREMES,
+) -> dict[str, list[dict[str, Any]]]:
+    """Return the most and the least suspicious images of all sets together, no image twice.
+
+    Args:
+        images_by_set: By name, "clean" and each trigger.
+        scores_by_set: Entropies of the same images in bits; the lowest is the most suspicious.
+        p_values_by_set: How many clean images look as suspicious, in (0, 1].
+        input_range: "0-1" or "0-255", or another one of which the largest value is white.
+        most: How many of each.
+    """
+    rows = [(name, row) for name, data in images_by_set.items() for row in range(len(data))]
+    scores = np.concatenate([scores_by_set[name] for name in images_by_set] or [np.empty(0)])
+    order = np.argsort(scores, kind="stable")
+    first = min(most, -(-len(rows) // 2))
+    chosen = {"most": order[:first], "least": order[first:][::-1][:most]}
+
+    def shown(name: str, row: int) -> dict[str, Any]:
+        image = images_by_set[name].images[np.array([row])][0]
+        return {
+            "set": name,
+            "entropy": float(scores_by_set[name][row]),
+            "p_value": float(p_values_by_set[name][row]),
+            "png": png(image, _white(image, input_range)),
+        }
+
+    return {end: [shown(*rows[index]) for index in indices] for end, indices in chosen.items()}
 
 
 def png(image: Array, white: float) -> str:

@@ -10,12 +10,12 @@ import math
 import keras
 import numpy as np
 import pytest
+from fitted import fitted_strip
 from keras import layers
 from PIL import Image
 from readers import reader, showing
 
 from badrepair import exhibits
-from badrepair.defenses.strip import FittedStrip, Strip
 from badrepair.models.pruner import ChannelPruner
 from badrepair.types import Dataset
 
@@ -125,8 +125,7 @@ def test_of_other_numbers_of_channels_the_first_is_shown():
 def detector():
     """Return a detector of two overlays that show the classes 0 and 1."""
     overlays = showing([0, 1], CLASSES, numbers=[7, 8])
-    defense = Strip(overlays=2, image_weight=0.5)
-    return FittedStrip(defense=defense, model=reader(CLASSES), overlays=overlays)
+    return fitted_strip(reader(CLASSES), overlays, (0.5, 1.0))
 
 
 def test_the_superimposition_shows_image_overlay_and_mix(detector):
@@ -150,8 +149,7 @@ def test_the_superimposition_tells_the_entropy_of_the_whole_bank():
     # log 9 at half the weight is log 3: with (0, 0) odds of 1:3, with (0, log 3) even.
     image = Dataset(images=np.array([[[[math.log(9), 0, 1]]]]), labels=np.array([0]))
     overlays = np.array([[[[0, 0, 2]]], [[[0, math.log(3), 3]]]], np.float32)
-    defense = Strip(overlays=2, image_weight=0.5)
-    detector = FittedStrip(defense=defense, model=reader(CLASSES), overlays=overlays)
+    detector = fitted_strip(reader(CLASSES), overlays, (0.5, 1.0))
     panels = exhibits.superimposition(detector, image, [image], "0-1")
     expected = (0.8112781 + 1) / 2
     assert panels[1]["entropy"] is None
@@ -162,8 +160,60 @@ def test_a_mix_brighter_than_white_is_shown_by_its_own_peak():
     overlays = np.full((1, 4, 4, 1), 0.8, np.float32)
     image = Dataset(images=np.full((1, 4, 4, 1), 0.4), labels=np.array([0]))
     image.images[0, 0, 0, 0] = 0.8
-    detector = FittedStrip(defense=Strip(overlays=1), model=grey(), overlays=overlays)
+    detector = fitted_strip(grey(), overlays)
     panels = exhibits.superimposition(detector, image, [], "0-1")
     # .8 + .8 is white; .4 + .8 is three quarters of it. The image itself stays in 0..1.
     assert decoded(panels[2]["png"])[0][:2] == [255, 191]
     assert decoded(panels[0]["png"])[0][:2] == [204, 102]
+
+
+def bright(values, name="clean"):
+    """Return images of one pixel each."""
+    images = np.array(values, np.float32)[:, None, None, None]
+    return Dataset(images=images, labels=np.zeros(len(values), np.int64), name=name)
+
+
+def extremes(most, **scores):
+    """Return what is shown of sets whose images are as bright as ten times their scores."""
+    arrays = {name: np.array(values, float) for name, values in scores.items()}
+    return exhibits.extremes(
+        {name: bright(10 * values, name) for name, values in arrays.items()},
+        arrays,
+        {name: values / 20 for name, values in arrays.items()},
+        "0-255",
+        most=most,
+    )
+
+
+def test_the_most_and_least_suspicious_images_are_found_among_all_sets():
+    found = extremes(2, clean=[5, 9, 1], patch=[0, 7, 20])
+    told = {end: [(one["set"], one["entropy"]) for one in shown] for end, shown in found.items()}
+    assert told == {"most": [("patch", 0), ("clean", 1)], "least": [("patch", 20), ("clean", 9)]}
+    assert [one["p_value"] for one in found["least"]] == [1, 0.45]
+    assert [decoded(one["png"]) for one in found["most"]] == [[[0]], [[10]]]
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_no_image_is_both_most_and_least_suspicious():
+    found = extremes(10, clean=[3, 1], patch=[2])
+    assert [one["entropy"] for one in found["most"]] == [1, 2]
+    assert [one["entropy"] for one in found["least"]] == [3]
+
+
+def test_ten_of_each_are_shown_if_there_are_so_many():
+    found = extremes(exhibits.EXTREMES, clean=np.arange(25))
+    assert [one["entropy"] for one in found["most"]] == [*range(10)]
+    assert [one["entropy"] for one in found["least"]] == [*range(24, 14, -1)]
+
+
+def test_images_of_a_set_are_read_one_by_one_and_only_those_that_are_shown(recording):
+    data = bright(np.arange(100))
+    images = recording(data.images)
+    scores = {"clean": np.arange(100.0)}
+    lazy = {"clean": Dataset(images=images, labels=data.labels)}
+    exhibits.extremes(lazy, scores, scores, "0-255", most=3)
+    assert [list(rows) for _, rows in images.reads] == [[0], [1], [2], [99], [98], [97]]
+
+
+def test_sets_without_images_have_no_extremes():
+    assert extremes(3, clean=[]) == {"most": [], "least": []}

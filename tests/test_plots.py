@@ -12,7 +12,14 @@ from PIL import Image
 from badrepair import plots
 from badrepair.errors import DataError, OptionError
 
-ENTROPIES = {"threshold": 0.2, "clean": [0.1, 0.5, 0.6, 0.9], "poisoned": {"patch": [0.0, 0.3]}}
+ENTROPIES = {
+    "threshold": 0.2,
+    "clean": [0.1, 0.5, 0.6, 0.9],
+    "poisoned": {"patch": [0.0, 0.3]},
+    "calibration": [0.2, 0.3, 0.8],
+}
+FLOOR = {"clean": [-1.0, -2.0], "poisoned": {"patch": [-3.0]}}
+OVERLAYS_USED = {"of": 20, "clean": [5, 20, 20], "poisoned": {"patch": [10, 5]}}
 MAPS = {
     "layer": "conv_3",
     "clean": np.zeros((4, 2, 2)).tolist(),
@@ -20,12 +27,22 @@ MAPS = {
     "n": {"clean": 9, "patch": 5},
     "order": [2, 0, 3, 1],
 }
+# A white pixel.
+PIXEL = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVQI12P4//8/AAX+Av7czFnnAAAAAElFTkSuQmCC"
+)
 RECORD = {
     "schema": 1,
     "curve": [{"pruned": 0, "accuracy": 1.0}, {"pruned": 1, "accuracy": 0.5}],
     "choices": {"level": 0, "layer": "conv_3", "max_drop": 0.04, "baseline_accuracy": 1.0},
-    "figures": {"entropies": ENTROPIES, "activations": MAPS},
+    "figures": {
+        "entropies": ENTROPIES,
+        "activations": MAPS,
+        "floor": FLOOR,
+        "overlays_used": OVERLAYS_USED,
+    },
 }
+HELD = ("activations", "curve", "entropies", "error-rates", "overlays-used", "roc")
 
 
 def changed(path, value):
@@ -40,7 +57,7 @@ def changed(path, value):
 
 
 def test_available_names_the_figures_that_a_record_can_give():
-    assert plots.available(RECORD) == ("activations", "curve", "entropies", "error-rates")
+    assert plots.available(RECORD) == HELD
     assert plots.available({"curve": RECORD["curve"]}) == ("curve",)
 
 
@@ -51,7 +68,8 @@ def test_nothing_is_available_in_an_empty_record(record):
 
 def test_every_kind_that_the_command_promises_exists():
     assert tuple(plots.KINDS) == (
-        *("activations", "curve", "entropies", "error-rates", "samples", "superimposition"),
+        *("activations", "curve", "entropies", "error-rates", "extremes", "overlays-used", "roc"),
+        *("samples", "superimposition"),
     )
 
 
@@ -59,7 +77,14 @@ def test_a_figure_that_is_not_in_the_record_names_those_that_are():
     with pytest.raises(DataError) as caught:
         plots.draw("samples", RECORD)
     assert caught.value.code == "FigureNotInRecord"
-    assert "activations, curve, entropies, error-rates" in caught.value.problem
+    assert ", ".join(HELD) in caught.value.problem
+
+
+def test_there_is_no_roc_where_nothing_poisoned_was_measured():
+    record = changed("figures.entropies.poisoned", {})
+    assert "roc" not in plots.available(record)
+    with pytest.raises(DataError, match="FigureNotInRecord"):
+        plots.draw("roc", record)
 
 
 def test_an_unknown_kind_names_the_known_ones():
@@ -89,6 +114,26 @@ def test_an_unknown_kind_names_the_known_ones():
         ("entropies", "figures.entropies.threshold", "low"),
         ("error-rates", "figures.entropies.poisoned", {"patch": ["a"]}),
         ("error-rates", "figures.entropies.poisoned", [0.5]),
+        ("entropies", "figures.entropies.calibration", "all of them"),
+        ("entropies", "figures.entropies.calibration", []),
+        ("roc", "figures.entropies.poisoned", [0.5]),
+        ("roc", "figures.entropies.poisoned", {"patch": [[0.5]]}),
+        ("roc", "figures.entropies.clean", [0.5, None]),
+        ("roc", "figures.floor", [1.0]),
+        ("roc", "figures.floor.clean", None),
+        ("roc", "figures.floor.poisoned", {"patch": [None]}),
+        ("overlays-used", "figures.overlays_used", [20]),
+        ("overlays-used", "figures.overlays_used.of", 0),
+        ("overlays-used", "figures.overlays_used.of", 20.5),
+        ("overlays-used", "figures.overlays_used.clean", [21]),
+        ("overlays-used", "figures.overlays_used.clean", [-1]),
+        ("overlays-used", "figures.overlays_used.clean", [0.5]),
+        ("overlays-used", "figures.overlays_used.poisoned", {"patch": 3}),
+        ("extremes", "figures.extremes", [1]),
+        ("extremes", "figures.extremes", {"most": [], "least": []}),
+        ("extremes", "figures.extremes", {"most": 3}),
+        ("extremes", "figures.extremes", {"most": [{}] * 11}),
+        ("extremes", "figures.extremes", {"most": [{"png": "", "set": "clean"}]}),
         ("activations", "figures.activations.clean", [1.0, 2.0]),
         ("activations", "figures.activations.layer", 3),
         ("activations", "figures.activations.order", [0, 1, 2, 2]),
@@ -106,6 +151,15 @@ def test_a_value_of_the_wrong_shape_is_named(kind, path, value):
     assert len(str(caught.value)) < 400
 
 
+def test_a_p_value_that_is_no_share_is_refused():
+    image = {"png": PIXEL, "set": "clean", "entropy": 0.5}
+    for p_value in (1.5, -0.1, None, "small"):
+        record = {"figures": {"extremes": {"least": [{**image, "p_value": p_value}]}}}
+        with pytest.raises(DataError, match="RecordInvalid"):
+            plots.draw("extremes", record)
+    assert plots.draw("extremes", {"figures": {"extremes": {"least": [{**image, "p_value": 1}]}}})
+
+
 @pytest.mark.parametrize("png", ["", "?", "aGVsbG8=", 3])
 @pytest.mark.parametrize("kind", ["samples", "superimposition"])
 def test_an_image_that_is_no_png_is_refused(kind, png):
@@ -120,9 +174,10 @@ def test_more_poisoned_sets_than_a_figure_can_show_are_refused():
         plots.draw("entropies", changed("figures.entropies.poisoned", many))
 
 
-@pytest.mark.parametrize("kind", ["activations", "curve", "entropies", "error-rates"])
+@pytest.mark.parametrize("kind", [*HELD, "extremes"])
 def test_a_png_is_readable_at_600_pixels(kind):
-    figure = plots.draw(kind, RECORD)
+    shown = [{"png": PIXEL, "set": "clean", "entropy": 0.5, "p_value": 0.1}] * 7
+    figure = plots.draw(kind, changed("figures.extremes", {"most": shown, "least": shown}))
     picture = Image.open(io.BytesIO(plots.render(figure, "png", dots_per_inch=100)))
     assert (picture.format, picture.width) == ("PNG", 600)
     small = [

@@ -25,6 +25,9 @@ class Kind(StrEnum):
     curve = "curve"
     entropies = "entropies"
     error_rates = "error-rates"
+    extremes = "extremes"
+    overlays_used = "overlays-used"
+    roc = "roc"
     samples = "samples"
     superimposition = "superimposition"
 
@@ -60,7 +63,8 @@ def plot(options: PlotOptions) -> None:
     """Draw what a run recorded, without running it again.
 
     Kinds: activation maps, pruning curve, entropy histograms, FRR and FAR against the threshold,
-    sample images, and the superimposition of two images.
+    the most and least suspicious images, how many overlays decisions took, what is caught at each
+    share of false rejections (ROC), sample images, and the superimposition of two images.
     """
     from badrepair import files, plots
 

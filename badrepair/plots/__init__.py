@@ -18,6 +18,9 @@ from badrepair.plots.activations import draw_activations
 from badrepair.plots.curve import draw_curve
 from badrepair.plots.entropies import draw_entropies
 from badrepair.plots.error_rates import draw_error_rates
+from badrepair.plots.extremes import draw_extremes
+from badrepair.plots.overlays_used import draw_overlays_used
+from badrepair.plots.roc import draw_roc
 from badrepair.plots.samples import draw_samples
 from badrepair.plots.superimposition import draw_superimposition
 
@@ -49,6 +52,9 @@ KINDS: Mapping[str, Kind] = {
     "curve": Kind(("curve",), draw_curve),
     "entropies": Kind(("figures", "entropies"), draw_entropies),
     "error-rates": Kind(("figures", "entropies"), draw_error_rates),
+    "extremes": Kind(("figures", "extremes"), draw_extremes),
+    "overlays-used": Kind(("figures", "overlays_used"), draw_overlays_used),
+    "roc": Kind(("figures", "entropies", "poisoned"), draw_roc),
     "samples": Kind(("figures", "samples"), draw_samples),
     "superimposition": Kind(("figures", "superimposition"), draw_superimposition),
 }
