@@ -27,7 +27,7 @@ def _names(text: str) -> frozenset[str]:
 
 MODELS = frozenset({"Functional", "Model", "Sequential"})
 OPERATIONS = _names(
-    "Add Argmax Less Log Multiply NanToNum NotEqual Reshape Subtract TrueDivide Where"
+    "Add Argmax Less Log Multiply NanToNum NotEqual Reshape Sort Subtract TrueDivide Where"
 )
 BLOCKS = frozenset({"LayerScale", "StochasticDepth"})
 LAYERS = frozenset(

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 WEIGHTS_ENDING = ".weights.h5"
 WHOLE_ENDINGS = (".keras", ".h5", ".hdf5")
+# A guarded network, twice, and the detector alone.
+GUARD_ENDINGS = (".keras", ".onnx", ".npz")
 
 
 def write_model(model: keras.Model, path: Path) -> None:
@@ -56,13 +58,15 @@ def model_bytes(model: keras.Model, path: Path) -> bytes:
 
 
 def require_guard_format(path: Path) -> None:
-    """Refuse names for a guarded network that plain Keras could not load again.
+    """Refuse names for a guarded network, or a detector, from which no format follows.
+
+    Plain Keras could not load a guard from .h5 again.
 
     Raises:
-        OptionError: OutputFormat, if the name does not end in .keras.
+        OptionError: OutputFormat, if the name ends in none of the known endings.
     """
-    if path.suffix != ".keras":
-        problem = f"expected a name that ends in .keras for a guarded model, found {path.name}"
+    if path.suffix not in GUARD_ENDINGS:
+        problem = f"expected a name that ends in {', '.join(GUARD_ENDINGS)}, found {path.name}"
         raise OptionError("OutputFormat", path, problem)
 
 
