@@ -9,6 +9,14 @@ from badrepair import progress
 from badrepair.types import Dataset
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory):
+    """Keep what the tests remember apart from what the user's runs do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture
 def clean():
     """Return 24 labelled random images for the networks of `networks.py`."""

@@ -156,5 +156,6 @@ def clean_entropy_bits(model_file: Path, clean: Path, *, overlays=500, images=40
     stored = dataset(clean, model, "0-1")
     rows = np.random.default_rng(0).permutation(len(stored))[: overlays + images]
     # Half of the images flagged is as good as any other rate: only the entropies are wanted.
-    detector = Strip(overlays=overlays, frr=0.5, batch_size=1000).fit(model, stored.take(rows))
+    defense = Strip(overlays=overlays, frr=0.5, exact=True, batch_size=1000)
+    detector = defense.fit(model, stored.take(rows))
     return float(detector.calibration.mean())

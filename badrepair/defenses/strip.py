@@ -4,24 +4,25 @@ Gao et al., "STRIP: A Defence Against Trojan Attacks on Deep Neural Networks", A
 arXiv:1902.06531. For an input x and clean overlays o_1 … o_N the mixes a*x + b*o_n are
 classified, p_n = f(a*x + b*o_n), and H = (1/N) * sum_n sum_c -p_nc * log2(p_nc) is their mean
 entropy in bits. A LOW entropy is suspicious.
+
+Most inputs are decided by the first few overlays; `staging` says when that is safe, and why the
+promise on false rejections is kept.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import tensorflow as tf
 
-from badrepair import metrics
+from badrepair import calibration as calibrations
+from badrepair import staging
+from badrepair.detectors.fitted_strip import FittedStrip
 from badrepair.errors import DataError, OptionError
-from badrepair.models import guards, inference
-from badrepair.models.logits import logits_model
-from badrepair.models.surgery import copy_model
-from badrepair.views import batches
+from badrepair.models.superimposing import Superimposer
+from badrepair.words import percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +31,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from badrepair.types import Dataset
-    from badrepair.views import Images
+
+Mix = Literal["add", "blend", "auto"]
+# Weights of the image and the overlay; "add" is what the authors' notebook does.
+WEIGHTS: Mapping[str, tuple[float, float]] = {"add": (1.0, 1.0), "blend": (0.5, 0.5)}
+# Bands do not become better by more images than these.
+MOST_LEARNING = 1000
+LOW_QUANTILE = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,40 +48,51 @@ class Strip:
         overlays: Number N of clean images kept to superimpose.
         frr: Share of clean inputs that we agree to flag, in (0, 1).
         calibration: How the threshold follows from clean entropies: "conformal" guarantees the
-            share on average over calibration sets, "pac" for 95 % of them; "normal" takes the
+            share on average over calibration sets, "pac" with `confidence`; "normal" takes the
             quantile of a normal fit, "empirical" the plain quantile.
-        image_weight: Weight a of the input in a mix.
-        overlay_weight: Weight b of the overlay in a mix; mixes are not clipped.
-        batch_size: Mixes a call.
-        seed: Fixes which clean images become overlays and which calibrate.
+        confidence: Of pac, in (0, 1).
+        mix: "add" takes the weights 1 and 1, "blend" 0.5 and 0.5; "auto" takes those of the two
+            under which clean images keep the higher entropy.
+        image_weight: Weight a of the input in a mix; what `mix` says if None.
+        overlay_weight: Weight b of the overlay; likewise. Mixes are not clipped.
+        exact: Whether all overlays are looked at for every input.
+        batch_size: Mixes a call, and images in work at a time; found out by trying if None.
+        seed: Fixes which clean images become overlays, which are learnt from and which calibrate.
     """
 
     overlays: int = 100
     frr: float = 0.01
-    calibration: Literal["conformal", "pac", "normal", "empirical"] = "conformal"
-    image_weight: float = 1.0
-    overlay_weight: float = 1.0
-    batch_size: int = inference.BATCH
+    calibration: calibrations.Kind = "conformal"
+    confidence: float = calibrations.CONFIDENCE
+    mix: Mix = "add"
+    image_weight: float | None = None
+    overlay_weight: float | None = None
+    exact: bool = False
+    batch_size: int | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
+        weights = (self.image_weight, self.overlay_weight)
+        size = self.batch_size
+        calibrations.check_options(
+            calibration=self.calibration, frr=self.frr, confidence=self.confidence
+        )
+        mixes = ", ".join([*WEIGHTS, "auto"])
         expected = {
             "--overlays": (self.overlays >= 1, "of 1 or more", self.overlays),
-            "--frr": (0 < self.frr < 1, "in (0, 1)", self.frr),
-            "--calibration": (
-                self.calibration in metrics.THRESHOLDS,
-                f"out of {', '.join(metrics.THRESHOLDS)}",
-                self.calibration,
-            ),
+            "--mix": (self.mix in mixes.split(", "), f"out of {mixes}", self.mix),
             "--image-weight": (_is_weight(self.image_weight), "above 0", self.image_weight),
             "--overlay-weight": (_is_weight(self.overlay_weight), "above 0", self.overlay_weight),
-            "--batch-size": (self.batch_size >= 1, "of 1 or more", self.batch_size),
+            "--batch-size": (size is None or size >= 1, "of 1 or more", size),
         }
         for option, (holds, meaning, found) in expected.items():
             if not holds:
                 raise OptionError(
                     "OptionInvalid", option, f"expected a value {meaning}, found {found}"
                 )
+        if self.mix == "auto" and weights != (None, None):
+            problem = "expected auto or weights, found both"
+            raise OptionError("OptionInvalid", "--mix", problem, "leave one of them out")
 
     def fit(self, model: keras.Model, clean: Dataset) -> FittedStrip:
         """Return a detector calibrated on clean data; the model is left untouched.
@@ -82,6 +100,25 @@ class Strip:
         Raises:
             DataError: There are too few clean images for the overlays and the asked rate.
         """
+        bank, learning, calibrating = self._parts(clean)
+        overlays = np.asarray(bank.images[:], np.float32)
+        detector, why = self._mixing(model, overlays)
+        order, stages = staging.learnt(detector.entropies(learning.images))
+        detector = replace(
+            detector,
+            superimposer=detector.superimposer.reordered(order),
+            stages=stages,
+            learning=len(learning),
+            mix_why=why,
+        )
+        scores = detector.score(calibrating.images)
+        bits = calibrations.threshold(
+            self.calibration, scores, self.frr, confidence=self.confidence
+        )
+        return replace(detector, calibration=scores, threshold=bits)
+
+    def _parts(self, clean: Dataset) -> tuple[Dataset, Dataset, Dataset]:
+        """Return disjoint parts: the overlays, those that stages are learnt from, the others."""
         if len(clean) <= self.overlays:
             raise DataError(
                 "TooFewImages",
@@ -90,130 +127,41 @@ class Strip:
                 f" calibrate on), found {len(clean)}",
                 "give more clean images, or fewer --overlays",
             )
-        bank, calibration = clean.split(self.overlays / len(clean), seed=self.seed)
-        detector = FittedStrip(
-            defense=self,
-            model=copy_model(model),
-            overlays=np.asarray(bank.images[:], np.float32),
-        )
-        entropies = detector.score(calibration.images)
-        threshold = metrics.THRESHOLDS[self.calibration](entropies, self.frr)
-        return detector.calibrated(entropies, threshold)
+        bank, rest = clean.split(self.overlays / len(clean), seed=self.seed)
+        needed = calibrations.needed(self.calibration, self.frr, self.confidence)
+        learning = min(len(rest) // 2, len(rest) - needed, MOST_LEARNING)
+        if self.exact or learning < staging.FEWEST_IMAGES:
+            learning = 0
+        return bank, *rest.split(learning / len(rest), seed=self.seed)
 
-
-@dataclass(frozen=True, kw_only=True)
-class FittedStrip:
-    """A STRIP detector with its overlays and its threshold.
-
-    Args:
-        defense: The settings it was made with.
-        model: The network it watches.
-        overlays: Shape (N, H, W, C).
-        calibration: Entropies of the clean calibration images, in bits.
-        threshold: Bits; an input below it is flagged. -inf flags nothing.
-    """
-
-    defense: Strip
-    model: keras.Model
-    overlays: NDArray[np.float32]
-    calibration: NDArray[np.float64] | None = None
-    threshold: float = -math.inf
-
-    def calibrated(self, entropies: NDArray[np.float64], threshold: float) -> FittedStrip:
-        """Return the same detector with a threshold and the clean entropies it came from."""
-        return FittedStrip(
-            defense=self.defense,
-            model=self.model,
-            overlays=self.overlays,
-            calibration=entropies,
-            threshold=threshold,
-        )
-
-    @property
-    def choices(self) -> Mapping[str, Any]:
-        """Return what was chosen and why: plain values that go into the record."""
-        calibration = self.calibration if self.calibration is not None else np.empty(0)
-        below = int(np.sum(calibration < self.threshold))
-        return {
-            "threshold_bits": self.threshold,
-            "calibration": self.defense.calibration,
-            "image_weight": self.defense.image_weight,
-            "overlay_weight": self.defense.overlay_weight,
-            "images": {"overlays": len(self.overlays), "calibration": len(calibration)},
-            "why": (
-                f"{self.defense.calibration} calibration for {self.defense.frr:.2%} false"
-                f" rejections: {below} of {len(calibration)} clean calibration images lie below"
-                f" {self.threshold:.4g} bits"
-            ),
+    def _mixing(self, model: keras.Model, overlays: NDArray[np.float32]) -> tuple[FittedStrip, str]:
+        """Return an uncalibrated detector with the weights that were asked for, or found best."""
+        if self.mix != "auto":
+            first, second = WEIGHTS[self.mix]
+            weights = (self.image_weight or first, self.overlay_weight or second)
+            return self._untaught(model, overlays, weights), ""
+        tried = {name: self._untaught(model, overlays, WEIGHTS[name]) for name in WEIGHTS}
+        # The overlays mixed with each other: clean images, and none that calibrates.
+        lows = {
+            name: float(np.quantile(detector.score(overlays), LOW_QUANTILE))
+            for name, detector in tried.items()
         }
+        best = max(lows, key=lows.__getitem__)
+        found = ", ".join(f"{bits:.3g} bits with {name}" for name, bits in lows.items())
+        share = percent(1 - LOW_QUANTILE)
+        why = f"mixes are made by {best}: {share} of the overlays keep at least {found}"
+        return tried[best], why
 
-    def score(self, images: Images) -> NDArray[np.float64]:
-        """Return the mean entropy of every image's mixes, in bits, shape (N,).
-
-        An image is never mixed with itself: an overlay equal to it does not count.
-        """
-        entropies = np.where(self._itself(images), np.nan, self.entropies(images))
-        if np.isnan(entropies).all(axis=1).any():
-            raise DataError(
-                "TooFewImages",
-                "overlays",
-                "expected an overlay other than the image itself, found none",
-                "keep more --overlays",
-            )
-        return np.asarray(np.nanmean(entropies, axis=1))
-
-    def _itself(self, images: Images) -> NDArray[np.bool_]:
-        """Return which overlays are which images, shape (images, overlays)."""
-        same = np.zeros((len(images), len(self.overlays)), dtype=bool)
-        keys: dict[bytes, list[int]] = {}
-        for index, overlay in enumerate(self.overlays):
-            keys.setdefault(overlay.tobytes(), []).append(index)
-        rows = (row for batch in batches(images, self.defense.batch_size) for row in batch)
-        for index, row in enumerate(rows):
-            same[index, keys.get(np.asarray(row, np.float32).tobytes(), [])] = True
-        return same
-
-    def entropies(self, images: Images) -> NDArray[np.float64]:
-        """Return the entropy of every mix in bits, shape (images, overlays)."""
-        if not len(images):
-            return np.empty((0, len(self.overlays)))
-        inputs_a_call = max(1, self.defense.batch_size // len(self.overlays))
-        return inference.run(self._mixer, images, batch_size=inputs_a_call, label="superimposing")
-
-    def flag(self, images: Images) -> NDArray[np.bool_]:
-        """Return which images are flagged as poisoned, shape (N,)."""
-        return self.score(images) < self.threshold
-
-    def as_model(self) -> keras.Model:
-        """Return the guarded network with N+1 outputs; N means "this input is poisoned"."""
-        return guards.entropy_guard(
-            self.model,
-            self.overlays,
-            image_weight=self.defense.image_weight,
-            overlay_weight=self.defense.overlay_weight,
-            threshold_bits=self.threshold,
+    def _untaught(
+        self, model: keras.Model, overlays: NDArray[np.float32], weights: tuple[float, float]
+    ) -> FittedStrip:
+        return FittedStrip(
+            superimposer=Superimposer(model, overlays, weights, batch_size=self.batch_size),
+            stages=staging.all_at_once(len(overlays)),
+            kind=self.calibration,
+            frr=self.frr,
         )
 
-    @cached_property
-    def _mixer(self) -> Any:
-        """Return a function from images (n, H, W, C) to entropies (n, overlays)."""
-        classify = logits_model(self.model)
-        first = self.defense.image_weight
-        bank = tf.constant(self.defense.overlay_weight * self.overlays)
 
-        def entropies(images: Any, training: bool = False) -> Any:
-            mixes = first * images[:, None] + bank[None]
-            flat = tf.reshape(mixes, (-1, *self.overlays.shape[1:]))
-            # float64, so that the entropy of a confident answer does not vanish.
-            logits = tf.cast(classify(flat, training=training), tf.float64)
-            logs = tf.nn.log_softmax(logits)
-            bits = -tf.reduce_sum(tf.exp(logs) * logs, axis=-1) / math.log(2)
-            # An answer that is no number counts as the surest, and so raises suspicion.
-            bits = tf.where(tf.math.is_finite(bits), bits, tf.zeros_like(bits))
-            return tf.reshape(bits, (-1, len(self.overlays)))
-
-        return entropies
-
-
-def _is_weight(value: float) -> bool:
-    return math.isfinite(value) and value > 0
+def _is_weight(value: float | None) -> bool:
+    return value is None or (math.isfinite(value) and value > 0)

@@ -22,8 +22,12 @@ from badrepair.models.surgery import copy_model
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from badrepair.staging import Stages
+
 OVERLAY_LAYER = "overlays"
 GUARD_LAYER = "classes_and_poisoned"
+# The lowest score of a confidence guard: of answers that are no numbers.
+SUREST = float(np.finfo(np.float32).min)
 
 
 def is_guard(model: keras.Model) -> bool:
@@ -59,23 +63,25 @@ def entropy_guard(
     model: keras.Model,
     overlays: NDArray[np.float32],
     *,
-    image_weight: float,
-    overlay_weight: float,
+    weights: tuple[float, float],
+    stages: Stages,
     threshold_bits: float,
 ) -> keras.Model:
     """Return the network that answers N where superimposed copies are classified too steadily.
 
+    It decides as the staged detector does, and looks at all overlays for that.
+
     Args:
         model: Takes (n, H, W, C).
         overlays: Clean images, shape (N, H, W, C), stored as a constant bias.
-        image_weight: Weight of the input in each mix.
-        overlay_weight: Weight of the overlay in each mix.
-        threshold_bits: An input whose mean entropy over the mixes is below it is flagged.
+        weights: Of the input and of the overlay in each mix.
+        stages: How the decision follows from the entropies of the mixes.
+        threshold_bits: An input whose score is below it is flagged.
     """
     require_unguarded(model)
     shape, count = overlays.shape[1:], len(overlays)
     inputs = keras.Input(shape, name="input")
-    stack = _stack(inputs, overlays, image_weight, overlay_weight)
+    stack = _stack(inputs, overlays, *weights)
     logits = _named(logits_model(model), "classifier")(ops.reshape(stack, (-1, *shape)))
     logits = ops.reshape(logits, (-1, count + 1, logits.shape[-1]))
     own = layers.Flatten()(layers.Cropping1D((0, count), name="image_itself")(logits))
@@ -84,11 +90,40 @@ def entropy_guard(
         [layers.Activation("softmax")(mixes), layers.Activation("log_softmax")(mixes)]
     )
     # A mix whose entropy is no number counts as the surest of answers.
-    means = layers.GlobalAveragePooling1D(name="mean_over_mixes")(ops.nan_to_num(terms))
-    entropy = layers.Dense(1, use_bias=False, kernel_initializer="zeros", name="entropy_bits")
-    bits = entropy(means)
-    entropy.set_weights([np.full((logits.shape[-1], 1), -1 / math.log(2), np.float32)])
-    return _guard(inputs, own, ops.where(ops.less(bits, threshold_bits), 1.0, 0.0))
+    per_bit = np.full((logits.shape[-1], 1), -1 / math.log(2))
+    bits = _fixed_dense(ops.nan_to_num(terms), per_bit, "entropy_bits")
+    return _guard(inputs, own, _staged(ops.reshape(bits, (-1, count)), stages, threshold_bits))
+
+
+def _staged(bits: Any, stages: Stages, threshold_bits: float) -> Any:
+    """Return 1 where the first look that decides flags, else 0.
+
+    A look that flags counts +1, one that passes -1, an undecided one 0, each twice as much as
+    the look behind it: so the sign of the sum is that of the first look that decides.
+
+    Args:
+        bits: Entropies of the mixes, shape (n, N).
+        stages: When to look.
+        threshold_bits: No entropy is below 0, so that nothing is flagged there.
+    """
+    threshold = max(threshold_bits, -1.0)
+    looked_at = np.arange(bits.shape[1])[:, None] < stages.looks
+    means = looked_at * stages.factor / stages.looks
+    upper = _fixed_dense(bits, means, "upper_ends", stages.above - threshold)
+    lower = _fixed_dense(bits, means, "lower_ends", -stages.below - threshold)
+    ends = (ops.where(ops.less(end, 0.0), 1.0, 0.0) for end in (upper, lower))
+    counts = 2.0 ** np.arange(len(stages.looks))[::-1, None]
+    decided = layers.Add(name="looks")(list(ends))
+    total = _fixed_dense(decided, counts, "first_decision", [-counts.sum()])
+    return ops.where(ops.less(0.0, total), 1.0, 0.0)
+
+
+def _fixed_dense(values: Any, kernel: Any, name: str, bias: Any = None) -> Any:
+    """Return values times a kernel that is no weight of the classifier, plus a bias."""
+    dense = layers.Dense(np.shape(kernel)[1], use_bias=bias is not None, name=name)
+    result = dense(values)
+    dense.set_weights([np.asarray(part, np.float32) for part in (kernel, bias) if part is not None])
+    return result
 
 
 def _stack(
@@ -142,3 +177,24 @@ def require_unguarded(model: keras.Model, where: object | None = None) -> None:
             "expected a plain classifier, found one that is guarded already",
             "give the model it was made from",
         )
+
+
+def confidence_guard(model: keras.Model, threshold: float) -> keras.Model:
+    """Return the network that answers N where it is surer of its answer than it should be.
+
+    Args:
+        model: Takes (n, H, W, C), two classes or more.
+        threshold: An input is flagged if log(1 - p) is below it, p being the largest probability.
+    """
+    require_unguarded(model)
+    inputs = keras.Input(model.input_shape[1:], name="input")
+    logits = _named(logits_model(model), "classifier")(inputs)
+    rising = ops.sort(layers.Activation("log_softmax")(logits), axis=-1)
+    others = layers.Cropping1D((0, 1), name="others")(layers.Reshape((-1, 1))(rising))
+    # Of logs l and their log_softmax s, log(sum(exp(l))) = l - s, best seen at the largest l.
+    others = layers.Flatten()(others)
+    sums = layers.Subtract()([others, layers.Activation("log_softmax")(others)])
+    last = layers.Cropping1D((int(others.shape[-1]) - 1, 0), name="second")
+    rest = layers.Flatten(name="log_of_the_rest")(last(layers.Reshape((-1, 1))(sums)))
+    surest = ops.nan_to_num(rest, nan=SUREST, posinf=SUREST, neginf=SUREST)
+    return _guard(inputs, logits, ops.where(ops.less(surest, threshold), 1.0, 0.0))

@@ -8,11 +8,13 @@ import math
 
 import numpy as np
 import pytest
+from fitted import fitted_strip
 from readers import reader, showing, written
 
-from badrepair.defenses.strip import FittedStrip, Strip
+from badrepair.calibration import KINDS
+from badrepair.calibration import threshold as calibrated_threshold
+from badrepair.defenses.strip import Strip
 from badrepair.errors import DataError, OptionError
-from badrepair.metrics import THRESHOLDS
 from badrepair.models import inference
 from badrepair.types import Dataset
 
@@ -25,10 +27,11 @@ EVEN, THREE, NINE = 1.0, 0.8112781, 0.4689956
 LOG3 = math.log(3)
 
 
-def detector(overlays=ONE_OF_EACH, classes=CLASSES, threshold=0.5, **settings):
-    defense = Strip(overlays=len(overlays), **settings)
-    return FittedStrip(
-        defense=defense, model=reader(classes), overlays=overlays, threshold=threshold
+def detector(
+    overlays=ONE_OF_EACH, classes=CLASSES, threshold=0.5, weights=(1.0, 1.0), batch_size=None
+):
+    return fitted_strip(
+        reader(classes), overlays, weights, threshold=threshold, batch_size=batch_size
     )
 
 
@@ -62,7 +65,7 @@ def test_strip_1_sure_answers_that_differ_between_overlays_have_no_entropy():
 def test_strip_1_an_answer_that_is_no_number_does_not_pass():
     # The logit overflows, so that the softmax is NaN and an argmax of it class 0.
     overflowing = written([[3e38, 3e38, 0, 0]])
-    assert detector(image_weight=9.0).flag(overflowing).tolist() == [True]
+    assert detector(weights=(9.0, 1.0)).flag(overflowing).tolist() == [True]
 
 
 def test_strip_6_every_image_is_mixed_with_every_overlay_of_the_bank():
@@ -79,7 +82,7 @@ def test_strip_6_every_image_is_mixed_with_every_overlay_of_the_bank():
 def test_a_mix_is_weighted_as_asked_and_never_clipped():
     # 2 * log 3 against 1/2 * 4 log 3 is even; values above one are kept.
     images, overlay = written([[LOG3, 0]]), written([[0, 4 * LOG3]], numbers=[9])
-    weighted = detector(overlay, classes=2, image_weight=2.0, overlay_weight=0.5)
+    weighted = detector(overlay, classes=2, weights=(2.0, 0.5))
     assert weighted.score(images) == pytest.approx([EVEN], abs=1e-6)
     plain = detector(written([[0, 3 * LOG3]], numbers=[9]), classes=2)
     assert plain.score(images) == pytest.approx([NINE], abs=1e-6)
@@ -149,12 +152,12 @@ def test_strip_4_overlays_and_calibration_share_no_image(model, clean, recording
     assert len(fitted.calibration) == 72
 
 
-@pytest.mark.parametrize("calibration", THRESHOLDS)
+@pytest.mark.parametrize("calibration", KINDS)
 def test_strip_10_the_threshold_follows_from_the_calibration_that_was_asked_for(
     model, clean, calibration
 ):
     fitted = Strip(overlays=6, frr=0.05, calibration=calibration).fit(model, clean)
-    assert fitted.threshold == THRESHOLDS[calibration](fitted.calibration, 0.05)
+    assert fitted.threshold == calibrated_threshold(calibration, fitted.calibration, 0.05)
     assert fitted.choices["calibration"] == calibration
 
 
@@ -177,7 +180,7 @@ def test_overlays_that_leave_nothing_to_calibrate_on_are_refused(model, clean, o
 def test_fitting_sees_clean_data_only():
     assert [*inspect.signature(Strip.fit).parameters] == ["self", "model", "clean"]
     settings = {type(getattr(Strip(), field.name)) for field in dataclasses.fields(Strip)}
-    assert settings <= {int, float, str}
+    assert settings <= {int, float, str, bool, type(None)}
 
 
 def test_fitting_leaves_model_and_images_untouched(model, clean):
@@ -201,8 +204,9 @@ def test_the_seed_fixes_the_overlays_and_the_threshold(model, clean):
 def test_an_image_at_the_threshold_is_not_flagged():
     fitted = detector()
     score = float(fitted.score(ONE_OF_EACH)[0])
-    exact = fitted.calibrated(np.array([score]), score)
-    above = fitted.calibrated(np.array([score]), np.nextafter(score, 2))
+    exact, above = (
+        dataclasses.replace(fitted, threshold=bits) for bits in (score, np.nextafter(score, 2))
+    )
     assert not exact.flag(ONE_OF_EACH[:1])[0]
     assert above.flag(ONE_OF_EACH[:1])[0]
 
@@ -219,7 +223,7 @@ def test_strip_9_the_guarded_model_answers_n_for_a_trojaned_image_and_never_zero
 
 def test_the_choices_say_what_was_done_and_why(model, clean):
     choices = Strip(overlays=4, frr=0.05).fit(model, clean).choices
-    assert choices["images"] == {"overlays": 4, "calibration": 76}
+    assert choices["images"] == {"overlays": 4, "learning": 0, "calibration": 76}
     assert choices["threshold_bits"] == pytest.approx(0.75)
     assert "conformal calibration for 5.00% false rejections" in choices["why"]
     assert " of 76 clean calibration images lie below 0.75 bits" in choices["why"]

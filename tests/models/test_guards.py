@@ -9,19 +9,22 @@ import sys
 import keras
 import numpy as np
 import pytest
+from fitted import fitted_strip
 from heads import HEADS, nested_with_its_softmax_inside, raw_logits, softmax_in_the_layer
 from scipy.special import softmax
 
-from badrepair.defenses.strip import FittedStrip, Strip
+from badrepair.defenses.max_softmax import FittedMaxSoftmax, MaxSoftmax
 from badrepair.errors import ModelError
 from badrepair.evaluation import problem_classes
 from badrepair.models import guards, inference
 from badrepair.models.load import load_model
+from badrepair.staging import all_at_once
 
 CLASSES = 5
 POISONED = CLASSES
 OVERLAYS = 7
-WEIGHTS = {"image_weight": 0.75, "overlay_weight": 0.5}
+WEIGHTS = (0.75, 0.5)
+AT_ONCE = {"weights": WEIGHTS, "stages": all_at_once(OVERLAYS)}
 random = np.random.default_rng(2)
 KERNEL = random.normal(size=(4, CLASSES)).astype(np.float32) * 3
 BIAS = random.normal(size=CLASSES).astype(np.float32)
@@ -69,13 +72,21 @@ def middle_of_the_widest_gap(values):
 
 ENTROPIES = entropies_by_hand(IMAGES)
 THRESHOLD = middle_of_the_widest_gap(ENTROPIES)
+# log(1 - p) of the largest probability p, from the definition; no image is so sure that it cancels.
+REST = np.log1p(-softmax(logits_by_hand(IMAGES), axis=1).max(axis=1))
+SURE = middle_of_the_widest_gap(REST)
 OWN = logits_by_hand(IMAGES).argmax(axis=1)
 OTHERS = logits_by_hand(IMAGES, OTHER_KERNEL, OTHER_BIAS).argmax(axis=1)
 
 
 def entropy_guard(build, threshold=THRESHOLD):
     model = build(KERNEL, BIAS)
-    return guards.entropy_guard(model, BANK, **WEIGHTS, threshold_bits=threshold)
+    return guards.entropy_guard(model, BANK, **AT_ONCE, threshold_bits=threshold)
+
+
+def confidence_guard(build, threshold=None):
+    threshold = SURE if threshold is None else threshold
+    return guards.confidence_guard(build(KERNEL, BIAS), threshold)
 
 
 def disagreement_guard(build):
@@ -84,6 +95,7 @@ def disagreement_guard(build):
 
 EXPECTED = {
     entropy_guard: np.where(ENTROPIES < THRESHOLD, POISONED, OWN),
+    confidence_guard: np.where(REST < SURE, POISONED, OWN),
     disagreement_guard: np.where(OWN == OTHERS, OWN, POISONED),
 }
 GUARDS = pytest.mark.parametrize("guard", EXPECTED)
@@ -175,19 +187,26 @@ def test_our_own_loader_takes_the_guards_too(saved, guard, build):
 
 @BUILDS
 def test_the_entropy_guard_decides_as_the_detector_that_it_was_made_from(build):
-    defense = Strip(overlays=OVERLAYS, **WEIGHTS)
-    detector = FittedStrip(
-        defense=defense, model=build(KERNEL, BIAS), overlays=BANK, threshold=THRESHOLD
-    )
+    detector = fitted_strip(build(KERNEL, BIAS), BANK, WEIGHTS, THRESHOLD)
     answers = inference.answers(detector.as_model(), IMAGES)
     np.testing.assert_allclose(detector.score(IMAGES), ENTROPIES, atol=1e-5)
     assert (answers == POISONED).tolist() == detector.flag(IMAGES).tolist()
     assert answers.tolist() == EXPECTED[entropy_guard].tolist()
 
 
+@BUILDS
+def test_the_confidence_guard_decides_as_the_detector_that_it_was_made_from(build):
+    detector = FittedMaxSoftmax(defense=MaxSoftmax(), model=build(KERNEL, BIAS), threshold=SURE)
+    answers = inference.answers(detector.as_model(), IMAGES)
+    np.testing.assert_allclose(detector.score(IMAGES), REST, atol=1e-5)
+    assert (answers == POISONED).tolist() == detector.flag(IMAGES).tolist()
+    assert answers.tolist() == EXPECTED[confidence_guard].tolist()
+
+
+@pytest.mark.parametrize("guarded", [entropy_guard, confidence_guard])
 @pytest.mark.parametrize(("threshold", "expected"), [(-np.inf, OWN), (99, np.full(300, POISONED))])
-def test_strip_3_a_guard_may_flag_nothing_or_everything(threshold, expected):
-    guard = entropy_guard(softmax_in_the_layer, threshold)
+def test_strip_3_a_guard_may_flag_nothing_or_everything(guarded, threshold, expected):
+    guard = guarded(softmax_in_the_layer, threshold)
     assert inference.answers(guard, IMAGES).tolist() == expected.tolist()
 
 
@@ -232,18 +251,54 @@ def test_a_repaired_network_without_any_preference_disagrees_as_its_argmax_does(
 def test_a_threshold_near_zero_still_decides_as_the_detector_does(threshold):
     # Logits 1000 apart: every mix is answered for sure, with an entropy of 0 to the last digit.
     sure = softmax_in_the_layer(np.zeros((4, 2)), np.array([1000.0, 0.0]))
-    detector = FittedStrip(
-        defense=Strip(overlays=OVERLAYS), model=sure, overlays=BANK, threshold=threshold
-    )
+    detector = fitted_strip(sure, BANK, threshold=threshold)
     assert detector.flag(IMAGES[:3]).tolist() == [True] * 3
     assert inference.answers(detector.as_model(), IMAGES[:3]).tolist() == [2] * 3
+
+
+@pytest.mark.parametrize(("threshold", "flagged"), [(-350.0, [2, 0]), (-450.0, [0, 0])])
+def test_confidence_is_told_apart_where_a_softmax_in_float32_would_be_one(threshold, flagged):
+    # Logits 400 and 300 apart: log(1 - p) is -400 and -300, while p is 1 to 130 digits.
+    images = np.array([4.0, 3.0], np.float32)[:, None, None, None] * np.ones((1, 2, 2, 1))
+    # A third class far below both changes nothing.
+    for bias in ([0, 0], [0, 0, -1e30]):
+        kernel = np.eye(1, len(bias)) * np.full((4, 1), 25.0)
+        guard = guards.confidence_guard(raw_logits(kernel, np.array(bias)), threshold)
+        expected = [len(bias) if answer else 0 for answer in flagged]
+        assert inference.answers(guard, images).tolist() == expected
+
+
+def test_a_network_without_any_preference_is_not_sure():
+    # Three equal logits: two thirds of the probability are on the others, log(2/3) = -.405.
+    undecided = raw_logits(np.zeros((4, 3)), np.zeros(3))
+    for threshold, answer in ((-0.41, 0), (-0.4, 3)):
+        guard = guards.confidence_guard(undecided, threshold)
+        assert inference.answers(guard, IMAGES[:2]).tolist() == [answer] * 2
+
+
+@pytest.mark.parametrize(
+    ("kernel", "bias"),
+    [
+        ([3e38, 3e38, 3e38], [0, 0, 0]),
+        ([0, 0, 0], [np.nan, 0, 0]),
+        ([0, 0, 0], [0, -np.inf, -np.inf]),
+        ([3e37, 0, -3e37], [0, 0, 0]),
+    ],
+    ids=["overflow", "NaN", "no others", "far apart"],
+)
+def test_a_confidence_that_is_no_number_or_beyond_them_does_not_pass(kernel, bias):
+    model = raw_logits(np.array([kernel] * 4, np.float32), np.array(bias, np.float32))
+    images = np.full((1, 2, 2, 1), 9.0, np.float32)
+    detector = FittedMaxSoftmax(defense=MaxSoftmax(), model=model, threshold=-1e30)
+    assert detector.score(images) <= -1e30
+    assert inference.answers(detector.as_model(), images).tolist() == [3]
 
 
 def test_strip_1_an_answer_that_is_no_number_does_not_pass():
     # Both logits overflow: their softmax is NaN, and an argmax of NaN would be class 0.
     kernel = np.full((4, 2), 3e38, np.float32)
     guard = guards.entropy_guard(
-        raw_logits(kernel, np.zeros(2)), BANK, **WEIGHTS, threshold_bits=0.5
+        raw_logits(kernel, np.zeros(2)), BANK, **AT_ONCE, threshold_bits=0.5
     )
     assert inference.answers(guard, np.full((1, 2, 2, 1), 9.0)).tolist() == [2]
 
@@ -251,7 +306,8 @@ def test_strip_1_an_answer_that_is_no_number_does_not_pass():
 def test_a_guard_cannot_be_guarded_again():
     plain, guarded = softmax_in_the_layer(KERNEL, BIAS), disagreement_guard(raw_logits)
     for attempt in (
-        lambda: guards.entropy_guard(guarded, BANK, **WEIGHTS, threshold_bits=0.5),
+        lambda: guards.entropy_guard(guarded, BANK, **AT_ONCE, threshold_bits=0.5),
+        lambda: guards.confidence_guard(guarded, -9.0),
         lambda: guards.disagreement_guard(plain, guarded),
         lambda: guards.disagreement_guard(guarded, plain),
     ):
