@@ -1,21 +1,21 @@
-"""`badrepair strip`: fit STRIP on clean images and write the guarded model."""
+"""`badrepair strip`: guard a model by STRIP, or screen images with a guard that was made before."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from badrepair.cli import console
 from badrepair.cli.command import takes
-from badrepair.cli.options import DefenseOptions
+from badrepair.cli.options import DATA, GATE, MODEL, OUTPUT, DefenseOptions
+from badrepair.errors import OptionError
 
-DETECTOR = "The detector"
-# Of --clean, where no --test is given: the rest calibrates.
-TEST_SHARE = 0.25
+DETECTOR, SCREENING = "The detector", "The screening"
 
 
 class Calibration(StrEnum):
@@ -27,10 +27,38 @@ class Calibration(StrEnum):
     empirical = "empirical"
 
 
+class Mix(StrEnum):
+    """How an input and an overlay are added up."""
+
+    add = "add"
+    blend = "blend"
+    auto = "auto"
+
+
 @dataclass(frozen=True, kw_only=True)
 class StripOptions(DefenseOptions):
     """Options of `badrepair strip`."""
 
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help=".keras, or .h5 whole or weights only; with --detector, the one it was made for"
+            " if not given.",
+            rich_help_panel=MODEL,
+        ),
+    ] = None
+    output: Annotated[
+        list[Path],
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="What to write; repeatable: .keras and .onnx are guarded models, .npz the detector"
+            " alone; of --screen, a .csv, .jsonl or .parquet.",
+            rich_help_panel=OUTPUT,
+        ),
+    ]
     frr: Annotated[
         float,
         typer.Option(
@@ -41,21 +69,92 @@ class StripOptions(DefenseOptions):
     calibration: Annotated[
         Calibration,
         typer.Option(
-            help="conformal keeps --frr on average, for any distribution; pac with 95 %"
-            " confidence; normal and empirical promise nothing.",
+            help="conformal keeps --frr on average, for any distribution; pac with --confidence;"
+            " normal and empirical promise nothing.",
             rich_help_panel=DETECTOR,
         ),
     ] = Calibration.conformal
+    confidence: Annotated[
+        float,
+        typer.Option(help="With pac: how sure --frr is kept.", rich_help_panel=DETECTOR),
+    ] = 0.95
     overlays: Annotated[
         int,
         typer.Option(min=1, help="Clean images to superimpose.", rich_help_panel=DETECTOR),
     ] = 100
+    mix: Annotated[
+        Mix,
+        typer.Option(
+            help="add: image + overlay; blend: half of each; auto: which leaves clean images more"
+            " entropy.",
+            rich_help_panel=DETECTOR,
+        ),
+    ] = Mix.add
     image_weight: Annotated[
-        float, typer.Option(help="Weight of the input in a mix.", rich_help_panel=DETECTOR)
-    ] = 1.0
+        float | None,
+        typer.Option(
+            help="Weight of the input in a mix, instead of --mix's.", rich_help_panel=DETECTOR
+        ),
+    ] = None
     overlay_weight: Annotated[
-        float, typer.Option(help="Weight of the overlay in a mix.", rich_help_panel=DETECTOR)
-    ] = 1.0
+        float | None,
+        typer.Option(help="Weight of the overlay in a mix, likewise.", rich_help_panel=DETECTOR),
+    ] = None
+    exact: Annotated[
+        bool,
+        typer.Option(
+            "--exact",
+            help="Look at all overlays for every input, not only until the decision is certain.",
+            rich_help_panel=DETECTOR,
+        ),
+    ] = False
+    mixes_a_call: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Mixes that run together; what is quickest is found out if not given.",
+            rich_help_panel=DETECTOR,
+        ),
+    ] = None
+    detector: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="A detector that was written as .npz.", rich_help_panel=SCREENING
+        ),
+    ] = None
+    screen: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER|FILE",
+            help="Images to judge one by one: pictures in a folder, HDF5, .npz or IDX.",
+            rich_help_panel=SCREENING,
+        ),
+    ] = None
+    quarantine: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Copy flagged images there.", rich_help_panel=SCREENING),
+    ] = None
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on behind the last row that an unfinished screening wrote.",
+            rich_help_panel=SCREENING,
+        ),
+    ] = False
+    resize: Annotated[
+        bool,
+        typer.Option("--resize", help="Resize pictures of another size.", rich_help_panel=DATA),
+    ] = False
+    fail_on_finding: Annotated[
+        bool,
+        typer.Option(
+            "--fail-on-finding",
+            help="With --screen: exit code 1 if an image is flagged or cannot be read.",
+            rich_help_panel=GATE,
+        ),
+    ] = False
 
 
 @takes(StripOptions)
@@ -63,79 +162,41 @@ def strip(options: StripOptions) -> None:
     """Guard a model: flag inputs whose answer survives superimposed images.
 
     STRIP after Gao et al., 2019. The guarded model has one more class, N, which means "poisoned".
-    Poisoned files are only for measuring.
+    Poisoned files are only for measuring. With --detector and --screen, judge images instead.
     """
     started = time.monotonic()
+    _require_sense(options)
     console.start_tensorflow()
-    from badrepair import exhibits, tables
-    from badrepair.cli import doubts, inputs, outputs
-    from badrepair.defenses.strip import Strip
-    from badrepair.evaluation import evaluate_detector
-    from badrepair.models.save import require_guard_format
+    if options.screen is not None:
+        from badrepair.cli.screening import screen
 
-    defense = Strip(
-        overlays=options.overlays,
-        frr=options.frr,
-        calibration=options.calibration.value,
-        image_weight=options.image_weight,
-        overlay_weight=options.overlay_weight,
-        batch_size=options.batch_size,
-        seed=options.seed,
-    )
-    require_guard_format(options.output)
-    plan = outputs.plan(options, [options.output])
-    model = inputs.open_model(options)
-    opened = inputs.open_data(
-        options, model, options.model, classes=int(model.output_shape[-1]), test=options.test
-    )
-    clean = inputs.require_clean(opened)
-    fitting, test = clean, opened.test
-    if test is None:
-        fitting, test = clean.split(1 - TEST_SHARE, seed=options.seed)
-    detector = defense.fit(model, fitting)
-    report = evaluate_detector(
-        detector, model, test, opened.poisoned, batch_size=options.batch_size
-    )
-    if report.before.clean is not None:
-        doubts.of_accuracy(report.before.clean.accuracy.value)
-    doubts.of_files(options)
-    measured_on = (
-        f"measured on {len(test)} clean images that calibrated nothing"
-        f" ({'--test' if options.test else 'a part of --clean'})"
-    )
-    plan.finish(
-        command="strip",
-        models={options.output: detector.as_model()},
-        shown=[
-            tables.detection_table(report.false_rejection_rate, report.rows),
-            tables.evaluation_table([("before", report.before), ("guarded", report.guarded)]),
-        ],
-        sentences=[detector.choices["why"], measured_on],
-        reports={
-            "before": (report.before, options.model),
-            "guarded": (report.guarded, options.output),
-        },
-        record={
-            "input_range": {"value": opened.input_range, "why": opened.why},
-            "measured_on": measured_on,
-            "choices": detector.choices,
-            "detection": {
-                "false_rejection_rate": report.false_rejection_rate,
-                "poisoned": report.rows,
-            },
-            "figures": {
-                "entropies": {
-                    "threshold": detector.threshold,
-                    "calibration": detector.calibration,
-                    "clean": report.scores["clean"],
-                    "poisoned": report.scores["poisoned"],
-                    "false_rejection_target": options.frr,
-                },
-                "samples": exhibits.samples(model, test, opened.poisoned, opened.input_range),
-                "superimposition": exhibits.superimposition(
-                    detector, test, opened.poisoned, opened.input_range
-                ),
-            },
-        },
-        started=started,
-    )
+        screen(options)
+        return
+    from badrepair.cli.guarding import run
+
+    run(options, started)
+
+
+def _require_sense(options: StripOptions) -> None:
+    """Refuse options of the one half of the command with those of the other."""
+    screening = options.screen is not None
+    if screening == (options.detector is None):
+        problem = "expected --detector and --screen together, found one of them"
+        raise OptionError("OptionMissing", "--detector" if screening else "--screen", problem)
+    if not screening and options.model is None:
+        raise OptionError("OptionMissing", "--model", "expected a model to guard, found none")
+    fitting: dict[str, object] = {
+        "--clean": options.clean,
+        "--test": options.test,
+        "--poisoned": options.poisoned,
+    }
+    judging: dict[str, object] = {
+        "--quarantine": options.quarantine,
+        "--resume": options.resume,
+        "--resize": options.resize,
+        "--fail-on-finding": options.fail_on_finding,
+    }
+    given = [name for name, value in (fitting if screening else judging).items() if value]
+    if given:
+        problem = f"expected none {'with' if screening else 'without'} --screen, found one"
+        raise OptionError("OptionMisplaced", given[0], problem, "leave it out")

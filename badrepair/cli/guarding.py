@@ -1,0 +1,257 @@
+"""What `badrepair strip` does with clean images: fit, measure, judge and write."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from badrepair import exhibits, tables
+from badrepair.calibration import p_values
+from badrepair.cli import doubts, inputs, outputs
+from badrepair.defenses.max_softmax import MaxSoftmax
+from badrepair.defenses.strip import Strip
+from badrepair.detectors.file import Binding, detector_bytes
+from badrepair.errors import OptionError
+from badrepair.evaluation import evaluate_detector
+from badrepair.guard_verdict import guard_verdict
+from badrepair.metrics import counting
+from badrepair.models import latency
+from badrepair.models.onnx_export import onnx_bytes, require_onnx
+from badrepair.models.save import require_guard_format
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    import keras
+
+    from badrepair.cli.inputs import Inputs
+    from badrepair.cli.strip import StripOptions
+    from badrepair.detectors.fitted_strip import FittedStrip
+    from badrepair.models.latency import Latency
+    from badrepair.types import Dataset, DetectionReport, Examination
+
+# Of --clean, where no --test is given: the rest calibrates.
+TEST_SHARE = 0.25
+
+
+def run(options: StripOptions, started: float) -> None:
+    """Guard a model as the options say.
+
+    Args:
+        options: Of the command.
+        started: When the command began, in `time.monotonic` seconds.
+    """
+    assert options.model is not None
+    defense = _defense(options)
+    _require_formats(options.output)
+    plan = outputs.plan(options, options.model, options.output)
+    model = inputs.open_model(options, options.model)
+    opened = inputs.open_data(
+        options, model, options.model, classes=int(model.output_shape[-1]), test=options.test
+    )
+    fitting, test = _parts(options, opened)
+    detector = defense.fit(model, fitting)
+    floor = _floor(options).fit(model, fitting)
+    report = evaluate_detector(
+        detector, model, test, opened.poisoned, floor=floor, batch_size=options.batch_size
+    )
+    sets = {"clean": test, **{data.name: counting(data) for data in opened.poisoned}}
+    examined = {name: detector.examine(data.images) for name, data in sets.items()}
+    if report.before.clean is not None:
+        doubts.of_accuracy(report.before.clean.accuracy.value)
+    doubts.of_files(options)
+    made = _made(options, model, detector, opened)
+    speed, overlays = _speed(made, detector, model, test)
+    measured_on = (
+        f"measured on {len(test)} clean images that calibrated nothing"
+        f" ({'--test' if options.test else 'a part of --clean'})"
+    )
+    overlays_on_average = {name: float(one.overlays_used.mean()) for name, one in examined.items()}
+    plan.finish(
+        command="strip",
+        models=made,
+        shown=[
+            tables.detection_table(report.false_rejection_rates, report.rows),
+            tables.evaluation_table([("before", report.before), ("guarded", report.guarded)]),
+            tables.latency_table(speed, overlays),
+        ],
+        sentences=_sentences(options, detector, report, overlays_on_average, measured_on),
+        reports={
+            "before": (report.before, options.model),
+            "guarded": (report.guarded, options.output[0]),
+        },
+        record={
+            "input_range": {"value": opened.input_range, "why": opened.why},
+            "measured_on": measured_on,
+            "choices": detector.choices,
+            "detection": {
+                "false_rejection_rates": report.false_rejection_rates,
+                "poisoned": report.rows,
+                "overlays_used": overlays_on_average,
+            },
+            "speed": speed,
+            "figures": _figures(options, detector, report, sets, examined, opened),
+        },
+        started=started,
+    )
+
+
+def _defense(options: StripOptions) -> Strip:
+    return Strip(
+        overlays=options.overlays,
+        frr=options.frr,
+        calibration=options.calibration.value,
+        confidence=options.confidence,
+        mix=options.mix.value,
+        image_weight=options.image_weight,
+        overlay_weight=options.overlay_weight,
+        exact=options.exact,
+        batch_size=options.mixes_a_call,
+        seed=options.seed,
+    )
+
+
+def _floor(options: StripOptions) -> MaxSoftmax:
+    """Return the simplest detector there is: what it catches is no merit of STRIP."""
+    return MaxSoftmax(
+        frr=options.frr,
+        calibration=options.calibration.value,
+        confidence=options.confidence,
+        batch_size=options.batch_size,
+    )
+
+
+def _require_formats(targets: Sequence[Path]) -> None:
+    for target in targets:
+        require_guard_format(target)
+        if target.suffix == ".onnx":
+            require_onnx()
+    twice = [path for path, count in Counter(targets).items() if count > 1]
+    if twice:
+        raise OptionError("OutputTwice", twice[0], "expected different outputs, found this twice")
+
+
+def _parts(options: StripOptions, opened: Inputs) -> tuple[Dataset, Dataset]:
+    """Return the clean images that fit and those that measure."""
+    clean = inputs.require_clean(opened)
+    if opened.test is not None:
+        return clean, opened.test
+    return clean.split(1 - TEST_SHARE, seed=options.seed)
+
+
+def _made(
+    options: StripOptions, model: keras.Model, detector: FittedStrip, opened: Inputs
+) -> dict[Path, keras.Model | bytes]:
+    """Return what is written, by output file."""
+    guarded = detector.as_model()
+    makers: dict[str, Any] = {
+        ".keras": lambda: guarded,
+        ".onnx": lambda: onnx_bytes(guarded),
+        ".npz": lambda: detector_bytes(detector, _binding(options, model, opened)),
+    }
+    return {path: makers[path.suffix]() for path in options.output}
+
+
+def _binding(options: StripOptions, model: keras.Model, opened: Inputs) -> Binding:
+    """Return what ties a detector to the model's files."""
+    assert options.model is not None
+    return Binding.of_files(
+        options.model,
+        weights=options.weights,
+        arch=options.arch,
+        input_range=opened.input_range,
+        classes=int(model.output_shape[-1]),
+        color=options.color.value,
+    )
+
+
+def _speed(
+    made: Mapping[Path, keras.Model | bytes],
+    detector: FittedStrip,
+    model: keras.Model,
+    test: Dataset,
+) -> tuple[dict[str, Latency], dict[str, float]]:
+    """Return how long each way to answer takes, and how many overlays it looks at."""
+    count = len(detector.overlays)
+    calls = max(1, detector.superimposer.mixes_a_call // (count + 1))
+    ways: dict[str, Any] = {
+        "unguarded": latency.of_keras(model, detector.superimposer.mixes_a_call),
+        "detector": detector.examine,
+    }
+    for path, content in made.items():
+        if path.suffix == ".onnx":
+            assert isinstance(content, bytes)
+            ways[path.name] = latency.of_onnx(content, calls)
+        elif path.suffix == ".keras":
+            ways[path.name] = latency.of_keras(content, calls)
+    measured = latency.latencies(ways, test.images)
+    many = detector.examine(test.images[: latency.MANY]).overlays_used.mean()
+    files = {name: float(count) for name in ways if name not in {"unguarded", "detector"}}
+    return measured, {"detector": float(many), **files}
+
+
+def _sentences(
+    options: StripOptions,
+    detector: FittedStrip,
+    report: DetectionReport,
+    overlays_used: Mapping[str, float],
+    measured_on: str,
+) -> list[str]:
+    choices = detector.choices
+    stages = (
+        f"the detector looks at {overlays_used['clean']:.1f} of {len(detector.overlays)} overlays"
+        " for a clean image, on average"
+    )
+    if len(detector.stages.looks) == 1:
+        stages = f"all {len(detector.overlays)} overlays are looked at"
+        stages += "" if options.exact else ": there are too few clean images to learn when to stop"
+    return [
+        choices["why"],
+        *([choices["mix"]] if choices["mix"] else []),
+        stages,
+        measured_on,
+        *guard_verdict(
+            report,
+            frr=options.frr,
+            calibration=options.calibration.value,
+            calibrated_on=len(detector.calibration),
+            asked=[name for name, _ in inputs.named_paths(options.poisoned, "--poisoned")],
+        ),
+    ]
+
+
+def _figures(
+    options: StripOptions,
+    detector: FittedStrip,
+    report: DetectionReport,
+    sets: Mapping[str, Dataset],
+    examined: Mapping[str, Examination],
+    opened: Inputs,
+) -> dict[str, Any]:
+    """Return what the record keeps for `plot`."""
+    clean, *poisoned = sets.values()
+    used = {name: one.overlays_used for name, one in examined.items()}
+    scores = {"clean": report.scores["clean"], **report.scores["poisoned"]}
+    return {
+        "entropies": {
+            "threshold": detector.threshold,
+            "calibration": detector.calibration,
+            **report.scores,
+            "false_rejection_target": options.frr,
+        },
+        "floor": report.floor_scores,
+        "overlays_used": {
+            "of": len(detector.overlays),
+            "clean": used.pop("clean"),
+            "poisoned": used,
+        },
+        "extremes": exhibits.extremes(
+            sets,
+            scores,
+            {name: p_values(detector.calibration, values) for name, values in scores.items()},
+            opened.input_range,
+        ),
+        "samples": exhibits.samples(detector.model, clean, poisoned, opened.input_range),
+        "superimposition": exhibits.superimposition(detector, clean, poisoned, opened.input_range),
+    }
