@@ -150,6 +150,11 @@ def all_at_once(overlays: int) -> Stages:
     return Stages(looks=np.array([overlays]), factor=one, below=none, above=none)
 
 
+def can_be_learnt(images: int, overlays: int) -> bool:
+    """Return whether so many clean images, with so many overlays, tell when to stop."""
+    return images >= FEWEST_IMAGES and overlays >= 2 * FIRST_LOOK
+
+
 def learnt(entropies: Floats) -> tuple[NDArray[np.int64], Stages]:
     """Return the most telling order of the overlays, and bands, from clean images.
 
@@ -161,7 +166,7 @@ def learnt(entropies: Floats) -> tuple[NDArray[np.int64], Stages]:
         overlays, the order is as it was and all overlays are looked at.
     """
     count = entropies.shape[1]
-    if len(entropies) < FEWEST_IMAGES or count < 2 * FIRST_LOOK:
+    if not can_be_learnt(len(entropies), count):
         return np.arange(count), all_at_once(count)
     filled = np.where(np.isnan(entropies), np.nanmean(entropies, axis=1)[:, None], entropies)
     means = filled.mean(axis=1)

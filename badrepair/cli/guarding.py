@@ -205,7 +205,11 @@ def _sentences(
     )
     if len(detector.stages.looks) == 1:
         stages = f"all {len(detector.overlays)} overlays are looked at"
-        stages += "" if options.exact else ": there are too few clean images to learn when to stop"
+        stages += (
+            ""
+            if options.exact
+            else ": there are too few of them, or too few clean images, to stop earlier"
+        )
     return [
         choices["why"],
         *([choices["mix"]] if choices["mix"] else []),

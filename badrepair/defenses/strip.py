@@ -130,7 +130,7 @@ class Strip:
         bank, rest = clean.split(self.overlays / len(clean), seed=self.seed)
         needed = calibrations.needed(self.calibration, self.frr, self.confidence)
         learning = min(len(rest) // 2, len(rest) - needed, MOST_LEARNING)
-        if self.exact or learning < staging.FEWEST_IMAGES:
+        if self.exact or not staging.can_be_learnt(learning, self.overlays):
             learning = 0
         return bank, *rest.split(learning / len(rest), seed=self.seed)
 

@@ -17,7 +17,8 @@ FILES = {
 }
 FIGURES = {
     *("repaired-activations", "repaired-curve", "repaired-samples"),
-    *("guarded-entropies", "guarded-error-rates", "guarded-samples", "guarded-superimposition"),
+    *("guarded-entropies", "guarded-error-rates", "guarded-extremes", "guarded-overlays-used"),
+    *("guarded-roc", "guarded-samples", "guarded-superimposition"),
 }
 
 

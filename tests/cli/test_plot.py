@@ -11,7 +11,10 @@ from PIL import Image
 from cli.terminal import assert_complaint, assert_refused, done, listing, run
 
 OF_PRUNE = ("activations", "curve", "samples")
-OF_STRIP = ("entropies", "error-rates", "samples", "superimposition")
+OF_STRIP = (
+    *("entropies", "error-rates", "extremes", "overlays-used", "roc"),
+    *("samples", "superimposition"),
+)
 
 
 def record_of(made):

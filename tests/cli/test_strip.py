@@ -32,7 +32,9 @@ def test_the_tables_show_the_detector_and_the_model_before_and_after(stripped):
     assert "Evaluation" in lines
     assert any(line.startswith("before") for line in lines)
     assert any(line.startswith("guarded") for line in lines)
-    assert "not measured" not in stripped.outcome.out
+    assert any(line.startswith("detector") for line in lines)
+    tables = stripped.outcome.out.partition("conformal calibration")[0]
+    assert "not measured" not in tables
 
 
 def test_the_result_says_how_the_threshold_came_about(stripped):
@@ -48,7 +50,8 @@ def test_the_record_says_what_was_run_and_chosen(stripped, bench):
     assert record["options"]["frr"] == 0.01
     assert record["options"]["model"] == str(bench.model)
     choices = record["choices"]
-    assert choices["images"] == {"overlays": 20, "calibration": 230}
+    assert choices["images"] == {"overlays": 20, "learning": 115, "calibration": 115}
+    assert choices["looks"] == [4, 6, 8, 12, 20]
     assert (choices["calibration"], choices["image_weight"]) == ("conformal", 1.0)
     assert [entry["path"] for entry in record["outputs"]] == [str(stripped.model)]
     assert record["seconds"] > 0
@@ -61,20 +64,25 @@ def test_the_detection_in_the_record_is_that_of_the_scores(stripped):
     threshold = choices["threshold_bits"]
     assert figure["threshold"] == threshold
     detection = stripped.record["detection"]
-    assert detection["false_rejection_rate"]["value"] == pytest.approx(np.mean(clean < threshold))
-    row = detection["poisoned"][0]
-    assert row["name"] == "patch"
+    assert list(detection["false_rejection_rates"]) == ["STRIP", "max-softmax"]
+    rejected = detection["false_rejection_rates"]["STRIP"]
+    assert rejected["value"] == pytest.approx(np.mean(clean < threshold))
+    row, floor = detection["poisoned"]
+    assert (row["name"], row["detector"]) == ("patch", "STRIP")
+    assert (floor["name"], floor["detector"]) == ("patch", "max-softmax")
     assert row["false_acceptance_rate"]["value"] == pytest.approx(np.mean(poisoned >= threshold))
     wins = poisoned[:, None] < clean[None]
     ties = poisoned[:, None] == clean[None]
-    assert row["auroc"] == pytest.approx(np.mean(wins + ties / 2))
-    assert row["auroc"] > 0.7
+    area = row["auroc"]
+    assert area["value"] == pytest.approx(np.mean(wins + ties / 2))
+    assert 0.7 < area["low"] < area["value"] < area["high"] < 1
 
 
 def test_the_threshold_is_the_split_conformal_quantile(stripped):
     figure = stripped.record["figures"]["entropies"]
-    # k = ceil(231 * 0.99) = 229 of 230 scores count from the top: the second smallest.
-    assert sorted(figure["calibration"])[1] == figure["threshold"]
+    # k = ceil(116 * 0.99) = 115 of 115 scores count from the top: the smallest.
+    assert len(figure["calibration"]) == 115
+    assert min(figure["calibration"]) == figure["threshold"]
     assert figure["false_rejection_target"] == 0.01
 
 
@@ -83,6 +91,20 @@ def test_the_record_holds_the_figures(stripped):
     titles = [panel["title"] for panel in figures["superimposition"]]
     assert titles == ["image", "overlay", "mix", "poisoned image", "poisoned mix"]
     assert len(figures["samples"]) == 12
+    used = figures["overlays_used"]
+    assert used["of"] == 20
+    assert set(used["clean"] + used["poisoned"]["patch"]) <= {4, 6, 8, 12, 20}
+    assert [len(used["clean"]), len(used["poisoned"]["patch"])] == [
+        200,
+        len(figures["entropies"]["poisoned"]["patch"]),
+    ]
+    assert [len(figures["extremes"][end]) for end in ("most", "least")] == [10, 10]
+    most = [image["entropy"] for image in figures["extremes"]["most"]]
+    assert (
+        most
+        == sorted(figures["entropies"]["clean"] + figures["entropies"]["poisoned"]["patch"])[:10]
+    )
+    assert len(figures["floor"]["clean"]) == 200
 
 
 def test_plain_keras_loads_the_guard_and_answers_as_the_table_says(stripped, bench):
@@ -120,10 +142,10 @@ def test_without_a_poisoned_file_nothing_about_poison_is_measured(bench, tmp_pat
     record = json.loads(output.with_suffix(".json").read_text())
     assert record["detection"]["poisoned"] == []
     assert [model["attacks"] for model in record["models"]] == [[], []]
-    # Two cells of the detector (FAR and FAR where the attack works) and AUROC.
-    row = next(line for line in outcome.lines if line.startswith("\N{EN DASH}"))
-    assert row.count("not") == 3
-    assert row.endswith(" 0")
+    assert "how many poisoned inputs it catches was not measured" in outcome.out
+    assert "all 5 overlays are looked at: there are too few" in outcome.out
+    row = next(line for line in outcome.lines if "FAR " in line)
+    assert row.count("not measured") == 2
 
 
 def test_without_a_test_file_a_part_of_the_clean_one_measures(bench, tmp_path):
@@ -131,10 +153,10 @@ def test_without_a_test_file_a_part_of_the_clean_one_measures(bench, tmp_path):
         *("strip", *bench.defended("--clean", bench.clean), *QUICK, "--frr", "0.05"),
         *("-o", tmp_path / "out.keras"),
     )
-    # A quarter of 250, rounded down: 188 fit, of which 5 are overlays and 183 calibrate.
+    # A quarter of 250, rounded down: 188 fit, of which 5 are overlays, too few to stop early.
     assert "measured on 62 clean images that calibrated nothing (a part of --clean)" in outcome.out
     record = json.loads((tmp_path / "out.json").read_text())
-    assert record["choices"]["images"] == {"overlays": 5, "calibration": 183}
+    assert record["choices"]["images"] == {"overlays": 5, "learning": 0, "calibration": 183}
 
 
 def test_the_same_seed_gives_the_same_detector(bench, tmp_path):
@@ -142,9 +164,15 @@ def test_the_same_seed_gives_the_same_detector(bench, tmp_path):
 
     paths = [tmp_path / name for name in ("first.keras", "second.keras")]
     runs = [done("strip", *bench.defended(), *QUICK, "-o", path) for path in paths]
-    assert runs[0].out == runs[1].out
+    # How long it took is no part of the result.
+    assert without_speed(runs[0].out) == without_speed(runs[1].out)
     pairs = zip(*(load_model(path).get_weights() for path in paths), strict=True)
     assert all(np.array_equal(a, b) for a, b in pairs)
+
+
+def without_speed(printed):
+    before, _, after = printed.partition("Speed")
+    return before + after.partition("interleaved runs.")[2]
 
 
 def test_the_poisoned_file_changes_nothing_in_the_detector(bench, tmp_path, write_h5):
