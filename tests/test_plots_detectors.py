@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import io
-
 import numpy as np
 import pytest
-from PIL import Image
+from drawings import legend, line, png
 
 from badrepair import plots
 from badrepair.calibration import p_values
 from badrepair.plots import overlays_used
 from badrepair.plots.entropies import entropy_at
-
-
-def png(value):
-    buffer = io.BytesIO()
-    Image.fromarray(np.full((2, 2), value, np.uint8)).save(buffer, "PNG")
-    return base64.b64encode(buffer.getvalue()).decode()
-
-
-def legend(figure):
-    return [text.get_text() for text in figure.legends[0].get_texts()]
-
-
-def line(figure, label):
-    (axes,) = figure.axes
-    (found,) = [drawn for drawn in axes.lines if str(drawn.get_label()).startswith(label)]
-    return found
 
 
 def entropies(calibration=None, **more):
@@ -173,7 +154,12 @@ def test_the_mean_number_of_overlays_stands_in_the_legend():
 
 
 def extreme(value, name="clean", entropy=0.25, p_value=0.0123):
-    return {"png": png(value), "set": name, "entropy": entropy, "p_value": p_value}
+    return {
+        "png": png([value] * 2, [value] * 2),
+        "set": name,
+        "entropy": entropy,
+        "p_value": p_value,
+    }
 
 
 def test_the_extremes_stand_under_each_other_five_in_a_row():

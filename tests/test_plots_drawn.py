@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import io
-
 import numpy as np
 import pytest
-from PIL import Image
+from drawings import legend, line, png
 
 from badrepair import plots
 from badrepair.plots import activations, error_rates, style
 
 LONG = "the very long name of a trigger in the lower right corner"
-
-
-def png(*rows):
-    buffer = io.BytesIO()
-    Image.fromarray(np.array(rows, dtype=np.uint8)).save(buffer, "PNG")
-    return base64.b64encode(buffer.getvalue()).decode()
-
-
-def legend(figure):
-    return [text.get_text() for text in figure.legends[0].get_texts()]
-
-
-def line(figure, label):
-    (axes,) = figure.axes
-    (found,) = [drawn for drawn in axes.lines if str(drawn.get_label()).startswith(label)]
-    return found
 
 
 def curve(**choices):

@@ -59,6 +59,10 @@ Overwrite = Annotated[
     bool,
     typer.Option("--overwrite", help="Replace existing outputs.", rich_help_panel=OUTPUT),
 ]
+Resize = Annotated[
+    bool,
+    typer.Option("--resize", help="Resize pictures of another size.", rich_help_panel=DATA),
+]
 Seed = Annotated[int, typer.Option(min=0, help="Fixes every random choice.", rich_help_panel=RUN)]
 Arch = Annotated[
     str | None,

@@ -12,7 +12,7 @@ import typer
 
 from badrepair.cli import console
 from badrepair.cli.command import takes
-from badrepair.cli.options import DATA, GATE, MODEL, OUTPUT, DefenseOptions
+from badrepair.cli.options import GATE, MODEL, OUTPUT, DefenseOptions, Resize
 from badrepair.errors import OptionError
 
 DETECTOR, SCREENING = "The detector", "The screening"
@@ -143,10 +143,7 @@ class StripOptions(DefenseOptions):
             rich_help_panel=SCREENING,
         ),
     ] = False
-    resize: Annotated[
-        bool,
-        typer.Option("--resize", help="Resize pictures of another size.", rich_help_panel=DATA),
-    ] = False
+    resize: Resize = False
     fail_on_finding: Annotated[
         bool,
         typer.Option(

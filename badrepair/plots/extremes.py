@@ -54,10 +54,7 @@ def _images(part: Part, end: str) -> tuple[Part, ...]:
 
 def _draw_end(figure: SubFigure, title: str, images: tuple[Part, ...], down: int) -> None:
     figure.suptitle(title, fontsize=10)
-    places = figure.subplots(down, ACROSS, squeeze=False).ravel()
-    for axes in places:
-        axes.set_axis_off()
-    for axes, image in zip(places, images, strict=False):
+    for axes, image in zip(style.tiles(figure, down, ACROSS), images, strict=False):
         _draw_image(axes, image)
 
 

@@ -53,10 +53,7 @@ def _draw_set(figure: SubFigure, name: str, samples: list[Part], down: int) -> N
         else f"{style.shown(name)} (n = {len(samples)})",
         fontsize=10,
     )
-    places = figure.subplots(down, ACROSS, squeeze=False).ravel()
-    for axes in places:
-        axes.set_axis_off()
-    for axes, sample in zip(places, shown, strict=False):
+    for axes, sample in zip(style.tiles(figure, down, ACROSS), shown, strict=False):
         _draw_sample(axes, sample)
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import SubFigure
 
     LineStyle = str | tuple[int, tuple[float, ...]]
 
@@ -81,6 +83,14 @@ def new_figure(height_inches: float, title: str) -> Figure:
     figure = Figure(figsize=(WIDTH_INCHES, height_inches), layout="constrained")
     figure.suptitle(title)
     return figure
+
+
+def tiles(figure: Figure | SubFigure, down: int, across: int) -> list[Axes]:
+    """Return places for pictures, row by row, without anything drawn around them."""
+    places = list(figure.subplots(down, across, squeeze=False).ravel())
+    for axes in places:
+        axes.set_axis_off()
+    return places
 
 
 def legend_below(figure: Figure, handles: Sequence[Artist]) -> None:

@@ -33,11 +33,9 @@ def draw_superimposition(record: Mapping[str, Any]) -> Figure:
     down = -(-len(steps) // across)
     title = "Superimposition: an answer that survives the mix is suspicious"
     figure = style.new_figure(0.5 + 2.4 * down, title)
-    places = figure.subplots(down, across, squeeze=False).ravel()
-    for axes in places:
-        axes.set_axis_off()
+    places = style.tiles(figure, down, across)
     # Five are image, overlay, mix, poisoned image and its mix: one mix stands below the other.
-    chosen = places[[0, 1, 2, 3, 5]] if len(steps) == 5 else places
+    chosen = [*places[:4], places[5]] if len(steps) == 5 else places
     for axes, step in zip(chosen, steps, strict=False):
         _draw_step(axes, step)
     return figure
