@@ -73,3 +73,9 @@ class WriteError(BadrepairError):
     """Writing an output failed half-way; nothing of it was left behind."""
 
     exit_code = 74
+
+
+class LockedError(BadrepairError):
+    """An output is being written by another run."""
+
+    exit_code = 75

@@ -123,11 +123,13 @@ def write_atomically(
         _flush(path.parent)
 
 
-def write_together(contents: Mapping[Path, bytes], *, overwrite: bool) -> None:
+def write_together(
+    contents: Mapping[Path, Callable[[Path], object] | bytes], *, overwrite: bool
+) -> None:
     """Write files that appear all or none.
 
     Args:
-        contents: What to write, by path.
+        contents: What to write, by path, as for `write_atomically`; one after the other.
         overwrite: Whether to replace existing files.
 
     Raises:
@@ -153,9 +155,12 @@ def write_together(contents: Mapping[Path, bytes], *, overwrite: bool) -> None:
             _flush(folder)
 
 
-def _fill(path: Path, temporary: Path, content: bytes) -> None:
+def _fill(path: Path, temporary: Path, content: Callable[[Path], object] | bytes) -> None:
     try:
-        temporary.write_bytes(content)
+        if callable(content):
+            content(temporary)
+        else:
+            temporary.write_bytes(content)
         _flush(temporary)
     except OSError as error:
         raise _failed(path, error) from error

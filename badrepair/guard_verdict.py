@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,8 +20,8 @@ if TYPE_CHECKING:
 GUARDS, FAILS = 0.90, 0.50
 # Attack success below which a trigger is taken not to work.
 WORKS = 0.10
-# Of the largest possible entropy: below it, the median of clean images hardly varies.
-STEADY = 0.10
+# Where the median entropy of clean images is below it, their answers hardly vary.
+STEADY_BITS = 0.25
 # Chance of so many false rejections below which they are no accident of the calibration images.
 RARE = 0.025
 
@@ -61,7 +60,7 @@ def guard_verdict(
         ),
         *_missing(rows, asked),
         *false_rejections(report.false_rejection_rate, frr, calibration, calibrated_on),
-        *steady_answers(report.scores["clean"], report.before.classes),
+        *steady_answers(report.scores["clean"]),
         *_limits(rows),
     )
 
@@ -101,22 +100,22 @@ def false_rejections(
     )
 
 
-def steady_answers(entropies: Floats, classes: int) -> tuple[str, ...]:
+def steady_answers(entropies: Floats) -> tuple[str, ...]:
     """Return a warning where clean images are answered as steadily as poisoned ones would be.
 
-    That is where the median of their entropies is below a tenth of what answers at random would
-    have, the log2 of the number of classes: an input with a trigger cannot be much steadier.
+    An answer that is torn between the two images of a mix has an entropy of one bit, whatever the
+    number of classes. Where the median of clean images is below a quarter of that, an input with
+    a trigger cannot be much steadier.
 
     Args:
         entropies: Of clean images under superimposition, in bits.
-        classes: Number of classes of the problem.
     """
-    largest = math.log2(classes) if classes > 1 else 0.0
-    if not len(entropies) or np.median(entropies) >= STEADY * largest:
+    if not len(entropies) or np.median(entropies) >= STEADY_BITS:
         return ()
     return (
         f"clean images hardly change their answers either (their median entropy is"
-        f" {np.median(entropies):.3g} of at most {largest:.3g} bits): STRIP has little to go by",
+        f" {np.median(entropies):.3g} bits, and an answer torn between two classes has 1): STRIP"
+        " has little to go by",
     )
 
 

@@ -10,17 +10,24 @@ import numpy as np
 
 from badrepair import data
 from badrepair.data import ranges
-from badrepair.data.arrange import arrange
+from badrepair.data.arrange import arrange, arrange_images
+from badrepair.data.pictures import SUFFIXES, find_pictures
+from badrepair.data.unlabelled import ArrayRows, PictureRows
 from badrepair.errors import DataError, OptionError
+from badrepair.files import require_file
 from badrepair.models import inference
 from badrepair.models.probing import surmise_range
+from badrepair.views import Selected
 
 if TYPE_CHECKING:
     import keras
     from numpy.typing import NDArray
 
+    from badrepair.data.pictures import Color
     from badrepair.data.ranges import ModelRange
+    from badrepair.data.unlabelled import Unlabelled
     from badrepair.types import Dataset
+    from badrepair.views import Images
 
 
 @dataclass(frozen=True)
@@ -101,6 +108,83 @@ def in_range(dataset: Dataset, input_range: ModelRange) -> Dataset:
     if input_range == "as-is":
         return dataset
     return ranges.scaled(dataset, ranges.stored_range(dataset), input_range)
+
+
+def unlabelled(
+    path: Path,
+    shape: tuple[int, int, int],
+    *,
+    input_range: ModelRange,
+    color: Color = "rgb",
+    resize: bool = False,
+    limit: int | None = None,
+    **stored_as: Any,
+) -> Unlabelled:
+    """Return images without labels as a model takes them, to be read block by block.
+
+    Args:
+        path: A folder of pictures of any depth, a single picture, or a file as for
+            `stored_images`.
+        shape: (H, W, C) of the images that the model takes.
+        input_range: The range that the model takes.
+        color: Order of the channels in the file.
+        resize: Whether pictures of another size are resized; else they cannot be read.
+        limit: Keep the first rows only; None keeps all.
+        **stored_as: How an array is stored, as for `stored_images`.
+    """
+    folder, names = path, []
+    if path.is_dir():
+        names = find_pictures(path)
+    elif path.suffix.lower() in SUFFIXES:
+        real = require_file(path).resolve()
+        folder, names = real.parent, [real.name]
+    if not names:
+        stored = stored_images(
+            path, shape, input_range=input_range, color=color, limit=limit, **stored_as
+        )
+        return ArrayRows(stored, path)
+    return PictureRows(
+        folder=folder,
+        names=tuple(names[:limit]),
+        shape=shape,
+        input_range=input_range,
+        color=color,
+        resize=resize,
+    )
+
+
+def stored_images(
+    path: Path,
+    shape: tuple[int, int, int],
+    *,
+    input_range: ModelRange,
+    image_key: str | None = None,
+    layout: Literal["auto", "nhwc", "nchw"] = "auto",
+    color: Color = "rgb",
+    limit: int | None = None,
+) -> Images:
+    """Return a file's images as a model takes them, read lazily; labels in the file are ignored.
+
+    Pixels that are NaN or infinite stay so.
+
+    Args:
+        path: An HDF5, .npz, .npy or IDX file.
+        shape: (H, W, C) of the images that the model takes.
+        input_range: The range that the model takes.
+        image_key: Name of the images in the file; None goes by the usual names.
+        layout: Order of the axes in the file.
+        color: Order of the channels in the file.
+        limit: Keep the first rows only; None keeps all.
+    """
+    stored = data.read_images(path, image_key=image_key)
+    images: Images = arrange_images(
+        stored, input_shape=shape, layout=layout, color=color, where=path, finite=False
+    )
+    if limit is not None and limit < len(images):
+        images = Selected(images, np.arange(limit))
+    if input_range == "as-is":
+        return images
+    return ranges.scaled_images(images, ranges.range_of(images, path.name), input_range)
 
 
 def decide_range(

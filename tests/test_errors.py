@@ -21,6 +21,7 @@ EXIT_CODES = {
     "ResourceError": 69,
     "OutputError": 73,
     "WriteError": 74,
+    "LockedError": 75,
 }
 
 

@@ -12,7 +12,13 @@ import pytest
 
 from badrepair import files
 from badrepair.errors import DataError, InputMissingError, OptionError, OutputError, WriteError
-from badrepair.files import check_writable, require_file, sha256, write_atomically
+from badrepair.files import (
+    check_writable,
+    require_file,
+    sha256,
+    write_atomically,
+    write_together,
+)
 
 
 def test_sha256_of_three_bytes_is_the_published_one(tmp_path):
@@ -232,3 +238,29 @@ def test_an_output_that_is_an_input_is_refused_through_links_too(tmp_path, link)
         with pytest.raises(OptionError) as caught:
             check_writable(output, overwrite=True, inputs=[source])
         assert (caught.value.code, caught.value.exit_code) == ("OutputIsInput", 2)
+
+
+def test_files_that_belong_together_are_written_one_after_the_other(tmp_path):
+    rows, record = tmp_path / "rows.csv", tmp_path / "rows.json"
+    seen = []
+
+    def write(path):
+        path.write_bytes(b"abc")
+        seen.append(sha256(path))
+
+    write_together({rows: write, record: lambda path: path.write_text(seen[0])}, overwrite=False)
+    assert rows.read_bytes() == b"abc"
+    assert record.read_text() == sha256(rows)
+    assert sorted(tmp_path.iterdir()) == [rows, record]
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space"), KeyboardInterrupt()])
+def test_of_files_that_belong_together_none_is_there_if_one_fails(tmp_path, error):
+    def fail(path):
+        path.write_bytes(b"a")
+        raise error
+
+    contents = {tmp_path / "rows.csv": b"abc", tmp_path / "rows.json": fail}
+    with pytest.raises((WriteError, KeyboardInterrupt)):
+        write_together(contents, overwrite=False)
+    assert list(tmp_path.iterdir()) == []

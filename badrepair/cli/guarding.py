@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from badrepair import exhibits, tables
+from badrepair import exhibits, files, tables
 from badrepair.calibration import p_values
 from badrepair.cli import doubts, inputs, outputs
 from badrepair.defenses.max_softmax import MaxSoftmax
@@ -63,10 +63,7 @@ def run(options: StripOptions, started: float) -> None:
     doubts.of_files(options)
     made = _made(options, model, detector, opened)
     speed, overlays = _speed(made, detector, model, test)
-    measured_on = (
-        f"measured on {len(test)} clean images that calibrated nothing"
-        f" ({'--test' if options.test else 'a part of --clean'})"
-    )
+    measured_on = _measured_on(options, len(test))
     overlays_on_average = {name: float(one.overlays_used.mean()) for name, one in examined.items()}
     plan.finish(
         command="strip",
@@ -140,6 +137,17 @@ def _parts(options: StripOptions, opened: Inputs) -> tuple[Dataset, Dataset]:
     return clean.split(1 - TEST_SHARE, seed=options.seed)
 
 
+def _measured_on(options: StripOptions, images: int) -> str:
+    if options.test is None or options.clean is None:
+        return f"measured on {images} clean images that calibrated nothing (a part of --clean)"
+    if files.same_content(options.test, options.clean):
+        return (
+            f"measured on {images} clean images of --test, which holds the images of --clean: they"
+            " made the detector, and its rates say nothing of new images"
+        )
+    return f"measured on {images} clean images that calibrated nothing (--test)"
+
+
 def _made(
     options: StripOptions, model: keras.Model, detector: FittedStrip, opened: Inputs
 ) -> dict[Path, keras.Model | bytes]:
@@ -187,8 +195,8 @@ def _speed(
             ways[path.name] = latency.of_keras(content, calls)
     measured = latency.latencies(ways, test.images)
     many = detector.examine(test.images[: latency.MANY]).overlays_used.mean()
-    files = {name: float(count) for name in ways if name not in {"unguarded", "detector"}}
-    return measured, {"detector": float(many), **files}
+    guards = {name: float(count) for name in ways if name not in {"unguarded", "detector"}}
+    return measured, {"detector": float(many), **guards}
 
 
 def _sentences(

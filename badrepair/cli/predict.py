@@ -10,14 +10,10 @@ import typer
 
 from badrepair.cli import console
 from badrepair.cli.command import takes
-from badrepair.cli.options import DATA, ModelOptions, PictureOptions
-from badrepair.errors import DataError
+from badrepair.cli.options import DATA, ModelOptions, PictureOptions, Resize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-# What a folder is searched for; a file that is named counts whatever its name.
-SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".gif"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,10 +31,7 @@ class PredictOptions(ModelOptions, PictureOptions):
             rich_help_panel=DATA,
         ),
     ] = None
-    resize: Annotated[
-        bool,
-        typer.Option("--resize", help="Resize pictures of another size.", rich_help_panel=DATA),
-    ] = False
+    resize: Resize = False
 
 
 @takes(PredictOptions)
@@ -77,13 +70,9 @@ def predict(options: PredictOptions) -> None:
 
 def _pictures(named: Sequence[Path]) -> list[Path]:
     """Return the pictures in the order in which they were named, folders in order of names."""
+    from badrepair.data.pictures import find_pictures
+
     found: list[Path] = []
     for path in named:
-        if not path.is_dir():
-            found.append(path)
-            continue
-        inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-        if not inside:
-            raise DataError("EmptyFolder", path, "expected pictures in the folder, found none")
-        found += inside
+        found += [path / name for name in find_pictures(path)] if path.is_dir() else [path]
     return found

@@ -127,7 +127,8 @@ class StripOptions(DefenseOptions):
         Path | None,
         typer.Option(
             metavar="FOLDER|FILE",
-            help="Images to judge one by one: pictures in a folder, HDF5, .npz or IDX.",
+            help="Images to judge one by one: pictures in a folder, HDF5, .npz, .npy or IDX;"
+            " --limit takes the first ones.",
             rich_help_panel=SCREENING,
         ),
     ] = None

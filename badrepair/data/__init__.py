@@ -1,10 +1,10 @@
-"""Data sets in and out. A new format is a file here and its name in one of the two lists below."""
+"""Data sets in and out. A new format is a file here and its name in one of the lists below."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from badrepair.data import folder, hdf5, idx, npz
+from badrepair.data import folder, hdf5, idx, npy, npz
 from badrepair.data.raw import RawData
 from badrepair.errors import DataError
 from badrepair.files import require_file
@@ -12,7 +12,9 @@ from badrepair.files import require_file
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["RawData", "read"]
+    from badrepair.views import Images
+
+__all__ = ["RawData", "read", "read_images"]
 
 
 class _Keyed(Protocol):
@@ -24,6 +26,8 @@ class _Keyed(Protocol):
         self, path: Path, *, image_key: str | None = None, label_key: str | None = None
     ) -> RawData: ...
 
+    def read_images(self, path: Path, *, image_key: str | None = None) -> Images: ...
+
 
 class _Keyless(Protocol):
     """A format with one place for images and one for labels."""
@@ -33,8 +37,17 @@ class _Keyless(Protocol):
     def read(self, path: Path) -> RawData: ...
 
 
+class _Unlabelled(Protocol):
+    """A format with one place for images."""
+
+    def recognises(self, path: Path) -> bool: ...
+
+    def read_images(self, path: Path) -> Images: ...
+
+
 _KEYED: tuple[_Keyed, ...] = (hdf5, npz)
 _KEYLESS: tuple[_Keyless, ...] = (idx, folder)
+_UNLABELLED: tuple[_Unlabelled, ...] = (idx, npy)
 # What people give by mistake, by its first bytes.
 _KNOWN = {
     b"\x93NUMPY": "a single NumPy array: save images and labels together with numpy.savez",
@@ -66,6 +79,28 @@ def read(path: Path, *, image_key: str | None = None, label_key: str | None = No
     for keyless in _KEYLESS:
         if keyless.recognises(path):
             return keyless.read(path)
+    raise _unknown(path)
+
+
+def read_images(path: Path, *, image_key: str | None = None) -> Images:
+    """Return the images of a data file, in their stored layout, type and range; labels are ignored.
+
+    Args:
+        path: An HDF5, .npz, .npy or IDX file.
+        image_key: Name of the images in HDF5 and .npz; None to go by the usual names, or by the
+            only array.
+
+    Raises:
+        InputMissingError: If there is no such file.
+        DataError: If its format is unknown or its content cannot be used.
+    """
+    require_file(path)
+    for keyed in _KEYED:
+        if keyed.recognises(path):
+            return keyed.read_images(path, image_key=image_key)
+    for unlabelled in _UNLABELLED:
+        if unlabelled.recognises(path):
+            return unlabelled.read_images(path)
     raise _unknown(path)
 
 

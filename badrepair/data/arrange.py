@@ -49,7 +49,9 @@ def arrange(
     Raises:
         DataError: If the data does not fit; NaN and infinite pixels are found as they are read.
     """
-    images = _images(raw.images, input_shape, layout, color, where)
+    images = arrange_images(
+        raw.images, input_shape=input_shape, layout=layout, color=color, where=where
+    )
     if raw.labels is None:
         raise DataError("LabelsMissing", where, "the file has no labels", "--label-key names them")
     labels = class_numbers(raw.labels, len(images), classes, where)
@@ -74,12 +76,14 @@ class Arranged:
         layout: Where their channels stand.
         swapped: Whether red and blue change places.
         where: The file to name in errors.
+        finite: Whether NaN and infinite pixels are refused.
     """
 
     stored: Images
     layout: Layout
     swapped: bool
     where: Path
+    finite: bool = True
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -96,7 +100,7 @@ class Arranged:
         # A float64 beyond float32 becomes infinite, and is reported as such below.
         with np.errstate(over="ignore"):
             pixels = rows.astype(np.float32, order="C")
-        if rows.dtype.kind == "f":
+        if self.finite and rows.dtype.kind == "f":
             self._check_finite(pixels, key)
         return pixels
 
@@ -110,13 +114,28 @@ class Arranged:
         raise DataError("NotFinite", self.where, problem, "remove such images from the file")
 
 
-def _images(
+def arrange_images(
     stored: Images,
+    *,
     input_shape: InputShape,
-    layout: Literal["auto", "nhwc", "nchw"],
-    color: str,
+    layout: Literal["auto", "nhwc", "nchw"] = "auto",
+    color: Literal["rgb", "bgr"] = "rgb",
     where: Path,
+    finite: bool = True,
 ) -> Arranged:
+    """Return stored images as the model takes them, but for the value range; they are read lazily.
+
+    Args:
+        stored: As `arrange` takes them.
+        input_shape: (H, W, C) of the model; None takes any size.
+        layout: Where the file has its channels; "auto" to judge by `input_shape`.
+        color: Order of the channels in the file.
+        where: The file to name in errors.
+        finite: Whether NaN and infinite pixels are refused when they are read.
+
+    Raises:
+        DataError: If the images do not fit.
+    """
     if not stored.shape or not len(stored):
         raise DataError("Empty", where, "the file has no images")
     found = find_layout(stored.shape[1:], input_shape, layout, where)
@@ -126,4 +145,4 @@ def _images(
     if color == "bgr" and input_shape[2] != 3:
         problem = f"bgr needs 3 channels, the model takes {input_shape[2]}"
         raise OptionError("ColorMismatch", "--color", problem)
-    return Arranged(stored, found, color == "bgr", where)
+    return Arranged(stored, found, color == "bgr", where, finite)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
-from badrepair.data.keys import choose_keys, true_label_key
+from badrepair.data.keys import choose_image_key, choose_keys, true_label_key
 from badrepair.data.raw import RawData
 from badrepair.data.rows import rows_at
 from badrepair.errors import DataError
@@ -52,6 +52,13 @@ def read(path: Path, *, image_key: str | None = None, label_key: str | None = No
             labels=_whole(file, label_key, path),
             true_labels=_whole(file, true_label_key(names), path),
         )
+
+
+def read_images(path: Path, *, image_key: str | None = None) -> Images:
+    """Return the images of an HDF5 file, whether it has labels or not."""
+    with _reading(path):
+        file = h5py.File(path, "r", locking=False)
+        return Rows(_dataset(file, choose_image_key(_names(file), image_key, path), path), path)
 
 
 def write(dataset: Dataset, path: Path) -> None:

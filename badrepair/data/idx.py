@@ -41,11 +41,16 @@ def recognises(path: Path) -> bool:
 
 def read(path: Path) -> RawData:
     """Return the images of an IDX file with the labels of the file that belongs to it."""
+    return RawData(images=read_images(path), labels=_labels(path))
+
+
+def read_images(path: Path) -> FileRows:
+    """Return the images of an IDX file."""
     images = _array(path)
     if len(images.shape) < 3:
         problem = f"holds an array of shape {images.shape}, expected images (N, H, W)"
         raise DataError("ShapeMismatch", path, problem, "give the images file")
-    return RawData(images=images, labels=_labels(path))
+    return images
 
 
 def _labels(path: Path) -> Array:

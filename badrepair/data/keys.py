@@ -16,6 +16,7 @@ SPLIT_PAIRS = (("x_test", "y_test"), ("x_train", "y_train"))
 TRUE_LABELS = ("true_label", "true_labels")
 _LISTED = 20
 _HINT = "--image-key and --label-key name them"
+_IMAGE_HINT = "--image-key names it"
 
 
 def choose_keys(
@@ -45,6 +46,28 @@ def choose_keys(
     return image, pairs[image]
 
 
+def choose_image_key(found: Collection[str], image_key: str | None, where: Path) -> str:
+    """Return the key of the images in a file whose labels, if it has any, do not count.
+
+    Args:
+        found: All keys of the file.
+        image_key: What the user named; None to go by the usual names, or by the only array.
+        where: The file to name in errors.
+
+    Raises:
+        DataError: If the key is not there, or if several fit.
+    """
+    usual = [name for name, _ in PAIRS if name in found]
+    fitting = [image_key] if image_key is not None else usual or list(found)
+    if not fitting or fitting[0] not in found:
+        wanted = "an array of images" if image_key is None else f"the key {image_key}"
+        raise _missing(wanted, found, where, _IMAGE_HINT)
+    if len(fitting) > 1:
+        named = " and ".join(sorted(fitting)[:_LISTED])
+        raise DataError("KeyAmbiguous", where, f"{named} all fit", _IMAGE_HINT)
+    return fitting[0]
+
+
 def true_label_key(found: Collection[str]) -> str | None:
     """Return the key of what poisoned images really show; None if the file has none."""
     return next((name for name in TRUE_LABELS if name in found), None)
@@ -66,7 +89,7 @@ def _only(images: list[str], wanted: str, found: Collection[str], where: Path) -
     return images[0]
 
 
-def _missing(wanted: str, found: Collection[str], where: Path) -> DataError:
+def _missing(wanted: str, found: Collection[str], where: Path, hint: str = _HINT) -> DataError:
     names = sorted(found)
     listed = ", ".join(names[:_LISTED]) + (", ..." if len(names) > _LISTED else "")
-    return DataError("KeyMissing", where, f"expected {wanted}, found {listed or 'no key'}", _HINT)
+    return DataError("KeyMissing", where, f"expected {wanted}, found {listed or 'no key'}", hint)

@@ -10,12 +10,12 @@ import math
 import zipfile
 import zlib
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.lib import format as npy
 
-from badrepair.data.keys import choose_keys, true_label_key
+from badrepair.data import npy
+from badrepair.data.keys import choose_image_key, choose_keys, true_label_key
 from badrepair.data.raw import RawData
 from badrepair.data.rows import FileRows, spooled
 from badrepair.errors import DataError
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 MAGIC = b"PK\x03\x04"
 _SUFFIX = ".npy"
-_HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
 def recognises(path: Path) -> bool:
@@ -40,13 +39,23 @@ def recognises(path: Path) -> bool:
 def read(path: Path, *, image_key: str | None = None, label_key: str | None = None) -> RawData:
     """Return the arrays of an .npz file; the images are read by slices."""
     with _reading(path), zipfile.ZipFile(path) as archive:
-        names = [name.removesuffix(_SUFFIX) for name in archive.namelist()]
+        names = _names(archive)
         image_key, label_key = choose_keys(names, image_key, label_key, path)
         return RawData(
             images=_array(archive, image_key, path),
             labels=_whole(archive, label_key, path),
             true_labels=_whole(archive, true_label_key(names), path),
         )
+
+
+def read_images(path: Path, *, image_key: str | None = None) -> Images:
+    """Return the images of an .npz file, whether it has labels or not."""
+    with _reading(path), zipfile.ZipFile(path) as archive:
+        return _array(archive, choose_image_key(_names(archive), image_key, path), path)
+
+
+def _names(archive: zipfile.ZipFile) -> list[str]:
+    return [name.removesuffix(_SUFFIX) for name in archive.namelist()]
 
 
 @contextmanager
@@ -65,7 +74,7 @@ def _whole(archive: zipfile.ZipFile, key: str | None, path: Path) -> Array | Non
 def _array(archive: zipfile.ZipFile, key: str, path: Path) -> Images:
     member = archive.getinfo(key + _SUFFIX)
     with archive.open(member) as stream:
-        shape, fortran, dtype = _header(stream, key, path)
+        shape, fortran, dtype = npy.header(stream, key, path)
         size = math.prod(shape) * dtype.itemsize
         stored = member.file_size - stream.tell()
         if size != stored:
@@ -77,16 +86,3 @@ def _array(archive: zipfile.ZipFile, key: str, path: Path) -> Images:
     # Column after column: a row is scattered over the file, so the axes are turned around.
     with rows:
         return np.memmap(rows, dtype, "r", shape=shape, order="F")
-
-
-def _header(stream: IO[bytes], key: str, path: Path) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    version = npy.read_magic(stream)
-    if version not in _HEADERS:
-        raise DataError("Corrupt", path, f"{key} has the unknown .npy version {version}")
-    shape, fortran, dtype = _HEADERS[version](stream)
-    if dtype.hasobject:
-        problem = f"{key} holds Python objects, which only unpickling could read"
-        raise DataError("PickleRefused", path, problem, "save it as an array of numbers")
-    if not shape:
-        raise DataError("ShapeMismatch", path, f"{key} is a single value, expected an array")
-    return shape, fortran, dtype

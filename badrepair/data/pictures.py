@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import warnings
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
 
-from badrepair.errors import DataError
+from badrepair.errors import DataError, InputMissingError
 from badrepair.files import require_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 Color = Literal["rgb", "bgr"]
 Pixels = NDArray[np.float32]
 
 # Pillow picks an opener by content; some of its others start programs or unpack without limit.
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "PPM", "GIF")
+# What a folder is searched for; a file that is named counts whatever its name.
+SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".gif"}
 LARGEST_PIXELS = 4096 * 4096
 _PER_16_BIT = np.float32(65535 / 255)
 # Pillow turns a TIFF by its orientation tag and no other format; each turn's way back.
@@ -35,6 +38,33 @@ _TURN_BACK = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_270,
 }
+
+
+def find_pictures(folder: Path) -> list[str]:
+    """Return the names of the pictures in a folder of any depth, from the folder on, in order.
+
+    Raises:
+        InputMissingError: If a folder may not be looked into: nothing is passed over in silence.
+        DataError: If there are none.
+    """
+    found = list(_pictures_below(folder))
+    if not found:
+        raise DataError("EmptyFolder", folder, "expected pictures in the folder, found none")
+    return sorted(found, key=lambda name: name.split(os.sep))
+
+
+def _pictures_below(folder: Path) -> Iterator[str]:
+    for place, _, names in os.walk(folder, onerror=_refuse):
+        inside = os.path.relpath(place, folder)
+        for name in names:
+            is_picture = os.path.splitext(name)[1].lower() in SUFFIXES
+            if is_picture and os.path.isfile(os.path.join(place, name)):
+                yield name if inside == os.curdir else os.path.join(inside, name)
+
+
+def _refuse(error: OSError) -> NoReturn:
+    where = Path(os.fsdecode(error.filename)).absolute()
+    raise InputMissingError("InputUnreadable", where, f"{error.strerror}") from error
 
 
 def read_picture(

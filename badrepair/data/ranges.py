@@ -10,7 +10,7 @@ from scipy.stats import binomtest
 
 from badrepair.errors import DataError
 from badrepair.types import stratified_order
-from badrepair.views import Mapped, batches
+from badrepair.views import Mapped, Selected, batches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from badrepair.types import Dataset
-    from badrepair.views import Array
+    from badrepair.views import Array, Images
 
 StoredRange = Literal["0-1", "0-255"]
 ModelRange = Literal["0-1", "0-255", "as-is"]
@@ -77,17 +77,27 @@ def stored_range(dataset: Dataset) -> StoredRange:
     Raises:
         DataError: If they fill neither 0..1 nor 0..255.
     """
-    count = len(dataset)
-    rows = np.unique(np.linspace(0, count - 1, min(count, _SAMPLED_ROWS)).astype(np.int64))
-    sample = [
-        (part.min(), part.max()) for part in batches(dataset.take(rows).images, _ROWS_AT_ONCE)
-    ]
+    return range_of(dataset.images, dataset.name)
+
+
+def range_of(images: Images, name: str) -> StoredRange:
+    """Return the same of images alone; pixels that are NaN or infinite do not count.
+
+    Args:
+        images: Shape (N, H, W, C).
+        name: What to call them in errors.
+    """
+    rows = np.unique(np.linspace(0, len(images) - 1, min(len(images), _SAMPLED_ROWS)).astype(int))
+    parts = (part[np.isfinite(part)] for part in batches(Selected(images, rows), _ROWS_AT_ONCE))
+    sample = [(part.min(), part.max()) for part in parts if len(part)]
+    if not sample:
+        raise DataError("RangeUnknown", name, "expected pixels, found none that are finite")
     low, high = min(low for low, _ in sample), max(high for _, high in sample)
     if low >= 0 and high <= 1:
         return "0-1"
     if low < 0 or high <= 2 or high > _WHITE:
         problem = f"expected pixels in 0..1 or 0..255, found {low:g}..{high:g}"
-        raise DataError("RangeUnknown", dataset.name, problem, "--input-range as-is")
+        raise DataError("RangeUnknown", name, problem, "--input-range as-is")
     return "0-255"
 
 
@@ -99,11 +109,16 @@ def scaled(dataset: Dataset, stored: StoredRange, model_range: ModelRange) -> Da
         stored: That range.
         model_range: The range to return; "as-is" changes nothing.
     """
+    images = scaled_images(dataset.images, stored, model_range)
+    return dataset if images is dataset.images else replace(dataset, images=images)
+
+
+def scaled_images(images: Images, stored: StoredRange, model_range: ModelRange) -> Images:
+    """Return the same of images alone."""
     if model_range in {stored, "as-is"}:
-        return dataset
-    scale = _to_unit if model_range == "0-1" else _to_bytes
-    images = dataset.images
-    return replace(dataset, images=Mapped(images, scale, images.shape[1:]))
+        return images
+    scale = to_unit if model_range == "0-1" else _to_bytes
+    return Mapped(images, scale, images.shape[1:])
 
 
 def try_ranges(
@@ -128,7 +143,8 @@ def try_ranges(
     )
 
 
-def _to_unit(pixels: Array) -> Array:
+def to_unit(pixels: Array) -> Array:
+    """Return pixels of 0..255 in 0..1."""
     # Divided, not multiplied by the reciprocal: the last bit is then that of `x / 255`.
     return pixels / _WHITE
 

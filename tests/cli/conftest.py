@@ -166,3 +166,12 @@ def write_h5(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def detector_file(bench):
+    """Return the detector alone that `strip` made of the BadNet."""
+    output = bench.folder / "detector.npz"
+    fitting = ("--clean", bench.clean, "--test", bench.test, "--overlays", 20)
+    done("strip", "--model", bench.model, *fitting, "--input-range", "0-1", "-o", output)
+    return output

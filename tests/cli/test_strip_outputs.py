@@ -181,3 +181,10 @@ def test_more_confidence_needs_more_images(bench, tmp_path):
     outcome = run("strip", *bench.defended(), *options, *output, "--confidence", 0.999999)
     # ln(1e-6) / ln(0.95) is 269.3.
     assert_refused(outcome, 65, "TooFewImages", "270", "99.9999")
+
+
+def test_a_test_file_that_made_the_detector_is_named_as_such(bench, tmp_path):
+    options = ("--clean", bench.clean, "--test", bench.clean, "--overlays", 5)
+    outcome = done("strip", "--model", bench.model, *options, "-o", tmp_path / "out.npz")
+    assert "which holds the images of --clean: they made the detector" in outcome.out
+    assert "calibrated nothing" not in outcome.out

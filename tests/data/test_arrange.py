@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from badrepair.data.arrange import arrange
+from badrepair.data.arrange import arrange, arrange_images
 from badrepair.data.raw import RawData
 from badrepair.errors import DataError, OptionError
 
@@ -129,3 +129,13 @@ def test_a_limit_keeps_all_classes_in_proportion_and_the_order():
 
 def test_a_limit_beyond_the_end_keeps_all():
     assert len(fitted(PIXELS, limit=100)) == 4
+
+
+def test_images_alone_may_keep_pixels_that_are_no_numbers():
+    pixels = PIXELS.astype(float)
+    pixels[2, 0, 0, 0] = np.nan
+    options = {"input_shape": (5, 6, 3), "where": WHERE}
+    kept = arrange_images(pixels.transpose(0, 3, 1, 2), **options, finite=False)
+    assert np.array_equal(kept[:], pixels, equal_nan=True)
+    with pytest.raises(DataError, match=r"NotFinite.*image 2 has 1"):
+        arrange_images(pixels, **options)[:]

@@ -291,3 +291,13 @@ def test_five_gigabytes_are_read_by_slices_in_little_memory(tmp_path):
     rows, grown_kib = map(int, done.stdout.split())
     assert rows == count
     assert grown_kib < 200 * 1024
+
+
+def test_images_are_read_without_labels_and_beside_them(tmp_path):
+    alone = hdf5.read_images(save(tmp_path / "alone", data=IMAGES))
+    assert np.array_equal(alone[1:3], IMAGES[1:3])
+    # Labels that nobody could use do not matter.
+    beside = hdf5.read_images(save(tmp_path / "beside", data=IMAGES, label=np.full((2, 7), -3.5)))
+    assert np.array_equal(beside[:], IMAGES)
+    with pytest.raises(DataError, match=r"KeyMissing.*--image-key"):
+        hdf5.read_images(tmp_path / "alone", image_key="faces")

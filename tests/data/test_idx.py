@@ -115,3 +115,12 @@ def test_other_content_is_not_recognised(tmp_path, content):
 def test_a_broken_gzip_is_not_recognised(tmp_path):
     (tmp_path / "f").write_bytes(b"\x1f\x8b\x08\0broken gzip")
     assert not idx.recognises(tmp_path / "f")
+
+
+def test_images_are_read_where_there_are_no_labels(tmp_path):
+    path = save(tmp_path / "pictures.gz", encoded(IMAGES))
+    assert np.array_equal(idx.read_images(path)[:], IMAGES)
+    with pytest.raises(InputMissingError):
+        idx.read(path)
+    with pytest.raises(DataError, match="ShapeMismatch"):
+        idx.read_images(save(tmp_path / "labels", encoded(LABELS)))

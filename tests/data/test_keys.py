@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from badrepair.data.keys import choose_keys, true_label_key
+from badrepair.data.keys import choose_image_key, choose_keys, true_label_key
 from badrepair.errors import DataError
 
 WHERE = Path("f.h5")
@@ -59,3 +59,34 @@ def test_long_lists_of_keys_are_cut():
 def test_true_labels_are_found_or_not():
     assert true_label_key(["data", "true_labels"]) == "true_labels"
     assert true_label_key(["data", "label"]) is None
+
+
+@pytest.mark.parametrize(
+    ("found", "image_key", "expected"),
+    [
+        (["data", "label"], None, "data"),
+        (["data"], None, "data"),
+        (["images", "other"], None, "images"),
+        (["arr_0"], None, "arr_0"),
+        (["data", "faces"], "faces", "faces"),
+    ],
+)
+def test_images_are_found_without_labels(found, image_key, expected):
+    assert choose_image_key(found, image_key, WHERE) == expected
+
+
+@pytest.mark.parametrize(
+    ("found", "image_key", "code", "named"),
+    [
+        ([], None, "KeyMissing", "found no key"),
+        (["data"], "faces", "KeyMissing", "expected the key faces, found data"),
+        (["a", "b"], None, "KeyAmbiguous", "a and b all fit"),
+        (["data", "x"], None, "KeyAmbiguous", "data and x all fit"),
+    ],
+)
+def test_images_that_cannot_be_told_are_asked_for(found, image_key, code, named):
+    with pytest.raises(DataError) as caught:
+        choose_image_key(found, image_key, WHERE)
+    assert caught.value.code == code
+    assert named in caught.value.problem
+    assert caught.value.hint == "--image-key names it"

@@ -123,3 +123,14 @@ def test_a_single_value_is_no_array(tmp_path):
 def test_an_empty_array_is_read_as_such(tmp_path):
     np.savez(tmp_path / "f.npz", x=IMAGES[:0], y=LABELS[:0])
     assert npz.read(tmp_path / "f.npz").images[:].shape == (0, 5, 6, 3)
+
+
+def test_images_are_read_without_labels_lazily(tmp_path):
+    np.savez(tmp_path / "f.npz", IMAGES)
+    images = npz.read_images(tmp_path / "f.npz")
+    assert not isinstance(images, np.ndarray)
+    assert np.array_equal(images[1:3], IMAGES[1:3])
+    np.savez(tmp_path / "both.npz", a=IMAGES, b=IMAGES[::-1])
+    assert np.array_equal(npz.read_images(tmp_path / "both.npz", image_key="b")[:], IMAGES[::-1])
+    with pytest.raises(DataError, match="KeyAmbiguous"):
+        npz.read_images(tmp_path / "both.npz")

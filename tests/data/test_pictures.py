@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from badrepair.data.pictures import read_picture
+from badrepair.data.pictures import find_pictures, read_picture
 from badrepair.errors import DataError, InputMissingError
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (5, 4, 3), np.uint8)
@@ -183,3 +186,34 @@ def test_a_cut_off_picture_is_one_clear_error(tmp_path, suffix, kept):
     path.write_bytes(whole[: int(kept * len(whole))])
     with pytest.raises(DataError, match=r"Corrupt|UnknownFormat"):
         read_picture(path, size=(50, 50, 3))
+
+
+def test_pictures_are_found_at_any_depth_in_order_of_their_parts(tmp_path):
+    for name in ("b.png", "a.png", "a/z.JPG", "a/b/c.gif", "a-1/x.bmp", "notes.txt", "a/.png"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "nowhere.png").symlink_to(tmp_path / "gone")
+    found = ["a/b/c.gif", "a/z.JPG", "a-1/x.bmp", "a.png", "b.png"]
+    assert find_pictures(tmp_path) == found
+
+
+def test_a_folder_without_pictures_is_refused(tmp_path):
+    with pytest.raises(DataError, match="EmptyFolder"):
+        find_pictures(tmp_path)
+
+
+def test_a_folder_that_may_not_be_looked_into_is_not_passed_over(tmp_path, monkeypatch):
+    save(tmp_path / "a.png")
+    (tmp_path / "closed").mkdir()
+    scandir = os.scandir
+
+    def refusing(path):
+        if str(path).endswith("closed"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    with pytest.raises(InputMissingError, match=r"InputUnreadable.*closed: Permission denied"):
+        find_pictures(tmp_path)

@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from badrepair.data.ranges import RangeTrial, scaled, stored_range, try_ranges
+from badrepair.data.ranges import (
+    RangeTrial,
+    range_of,
+    scaled,
+    scaled_images,
+    stored_range,
+    try_ranges,
+)
 from badrepair.errors import DataError
 from badrepair.types import Dataset
 
@@ -129,3 +136,19 @@ def test_no_more_than_the_sample_is_scored():
 
     assert try_ranges(dataset([0, 255], count=500), right_of, sample=60).n == 60
     assert sizes == [60, 60]
+
+
+@pytest.mark.parametrize("pixel", [np.nan, np.inf, -np.inf])
+def test_pixels_that_are_no_numbers_do_not_tell_the_range(pixel):
+    images = dataset([0, 0.5, pixel, 1]).images
+    assert range_of(images, "stream") == "0-1"
+    assert range_of(255 * images, "stream") == "0-255"
+    with pytest.raises(DataError, match=r"RangeUnknown.*none that are finite"):
+        range_of(dataset([pixel]).images, "stream")
+
+
+def test_images_alone_are_scaled_as_those_of_a_data_set():
+    data = dataset(np.arange(256))
+    unit = scaled_images(data.images, "0-255", "0-1")
+    assert np.array_equal(unit[:], scaled(data, "0-255", "0-1").images[:])
+    assert scaled_images(data.images, "0-255", "as-is") is data.images

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from badrepair.data import read
+from badrepair.data import read, read_images
 from badrepair.errors import DataError, InputMissingError
 
 IMAGES = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
@@ -91,3 +91,22 @@ def test_a_missing_file_is_missing(tmp_path):
 def test_a_device_is_refused():
     with pytest.raises(DataError, match="NotAFile"):
         read(Path("/dev/zero"))
+
+
+@pytest.mark.parametrize("kind", ["f.h5", "f.npz", "images.gz", "f.npy"])
+def test_images_are_read_from_every_format_without_their_labels(tmp_path, kind):
+    path = tmp_path / kind
+    if kind == "f.npy":
+        np.save(path, IMAGES)
+    else:
+        {"f.h5": as_hdf5, "f.npz": as_npz, "images.gz": as_idx}[kind](path)
+    assert np.array_equal(read_images(path)[:], IMAGES)
+
+
+def test_images_of_an_unknown_format_are_refused(tmp_path):
+    path = tmp_path / "f.pkl"
+    path.write_bytes(pickle.dumps(IMAGES))
+    with pytest.raises(DataError, match=r"UnknownFormat.*pickle"):
+        read_images(path)
+    with pytest.raises(InputMissingError):
+        read_images(tmp_path / "nowhere.h5")

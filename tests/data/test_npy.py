@@ -1,0 +1,78 @@
+"""NumPy's .npy, a single array without labels."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from badrepair.data import npy
+from badrepair.errors import DataError
+
+IMAGES = np.arange(4 * 5 * 6 * 3, dtype=np.uint16).reshape(4, 5, 6, 3)
+
+
+@pytest.fixture
+def path(tmp_path):
+    np.save(tmp_path / "f.npy", IMAGES)
+    return tmp_path / "f.npy"
+
+
+def test_an_array_is_read_lazily(path):
+    images = npy.read_images(path)
+    assert not isinstance(images, np.ndarray)
+    assert images.shape == (4, 5, 6, 3)
+    assert np.array_equal(images[1:3], IMAGES[1:3])
+    assert np.array_equal(images[np.array([3, 0, 3])], IMAGES[[3, 0, 3]])
+
+
+def test_columns_first_order_is_read_too(path):
+    np.save(path, np.asfortranarray(IMAGES))
+    assert np.array_equal(npy.read_images(path)[1:3], IMAGES[1:3])
+
+
+def test_no_image_is_no_fault_of_the_file(path):
+    np.save(path, np.asfortranarray(IMAGES[:0]))
+    assert npy.read_images(path).shape == (0, 5, 6, 3)
+
+
+def test_it_is_told_by_its_first_bytes(path, tmp_path):
+    assert npy.recognises(path)
+    np.savez(tmp_path / "f.npz", IMAGES)
+    assert not npy.recognises(tmp_path / "f.npz")
+
+
+@pytest.mark.parametrize(
+    ("damage", "code"),
+    [
+        (lambda content: content[:-1], "Truncated"),
+        (lambda content: content + b"0", "Corrupt"),
+        (lambda content: content[:20], "Corrupt"),
+        (lambda content: content[:6] + b"\x09" + content[7:], "Corrupt"),
+        (lambda content: content.replace(b"descr", b"ascii"), "Corrupt"),
+    ],
+)
+def test_a_damaged_file_is_one_line(path, damage, code):
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(DataError) as caught:
+        npy.read_images(path)
+    assert caught.value.code == code
+
+
+def test_python_objects_are_refused_not_unpickled(path):
+    np.save(path, np.array([open, None]), allow_pickle=True)
+    with pytest.raises(DataError, match="PickleRefused"):
+        npy.read_images(path)
+
+
+def test_a_header_that_claims_more_than_there_is_takes_no_memory(path):
+    content = path.read_bytes().replace(b"(4, 5, 6, 3), ", b"(40000000000,)")
+    path.write_bytes(content)
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match=r"Truncated.*80,000,000,000 bytes"):
+            npy.read_images(path)
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
