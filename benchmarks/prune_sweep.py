@@ -13,15 +13,13 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import os
-import platform
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+from sides import Side, answer, machine, memory_mb, serve
 
 IMAGES, SHAPE, CLASSES = 11_547, (55, 47, 3), 1_283
 LAYER, CHANNELS = "conv_3", 60
@@ -37,30 +35,32 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
-        serve(options.worker, options.folder)
+        serve(SIDES[options.worker], options.folder)
         return
     rounds = options.rounds or 3
     steps = 4 if options.quick else CHANNELS
     with tempfile.TemporaryDirectory(prefix="prune-sweep-") as folder:
-        run(["make"], Path(folder), options.images)
+        maker = Side(__file__, "make", Path(folder))
+        maker.do("make", images=options.images)
+        maker.end()
         compare(Path(folder), rounds, steps, options.images)
 
 
 def compare(folder: Path, rounds: int, steps: int, images: int) -> None:
     """Let both sides work in turns."""
-    sides = {name: Side(name, folder) for name in SIDES if name != "make"}
+    sides = {name: Side(__file__, name, folder) for name in SIDES if name != "make"}
     taken: dict[str, list[float]] = {name: [] for name in sides}
     for number in range(1, rounds + 1):
-        naive = sides["naive"].do({"steps": steps})
+        naive = sides["naive"].do("sweep", steps=steps)
         # Ranking counts for the whole curve, of which this may be a part.
         taken["naive"].append(CHANNELS / (naive["ranking"] + CHANNELS * naive["step"]))
-        ours = sides["ours"].do({})
+        ours = sides["ours"].do("sweep")
         taken["ours"].append(CHANNELS / ours["seconds"])
         if ours["accuracies"][1 : steps + 1] != naive["accuracies"]:
             raise SystemExit("the two sides disagree on the accuracies")
         rates = ", ".join(f"{name} {rate[-1]:.2f}" for name, rate in taken.items())
         print(f"round {number} of {rounds}: {rates} steps a second", flush=True)
-    peak = sides["ours"].do({"peak": True})["peak_memory_mb"]
+    peak = sides["ours"].do("peak")["peak_memory_mb"]
     for side in sides.values():
         side.end()
     print(machine())
@@ -76,65 +76,26 @@ def compare(folder: Path, rounds: int, steps: int, images: int) -> None:
     print(json.dumps(found))
 
 
-class Side:
-    """One of the two, in a process of its own that waits for its turn."""
-
-    def __init__(self, name: str, folder: Path) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, __file__, "--worker", name, "--folder", str(folder)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        self._hear()
-
-    def do(self, task: dict) -> dict:
-        """Return the answer to a task."""
-        self._process.stdin.write(json.dumps(task) + "\n")
-        self._process.stdin.flush()
-        return self._hear()
-
-    def end(self) -> None:
-        """Let the process end."""
-        self._process.stdin.close()
-        self._process.wait()
-
-    def _hear(self) -> dict:
-        line = self._process.stdout.readline()
-        if not line:
-            raise SystemExit("a side ended before its time")
-        return json.loads(line)
-
-
-def run(arguments: list[str], folder: Path, images: int) -> None:
-    """Make the network and the images, in a process whose memory does not count."""
-    os.environ["BADREPAIR_BENCHMARK_IMAGES"] = str(images)
-    command = [sys.executable, __file__, "--worker", *arguments, "--folder", str(folder)]
-    subprocess.run(command, check=True, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-
-
-def serve(name: str, folder: Path) -> None:
-    """Answer tasks from stdin with one line of JSON each."""
-    os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", KERAS_BACKEND="tensorflow")
-    SIDES[name](folder)
-
-
 def make(folder: Path) -> None:
-    """Write a DeepID of random weights, noise, and what the network answers to it."""
+    """Write a DeepID of random weights, noise, and what the network answers to it.
+
+    It is a side of its own, so that its memory does not count.
+    """
     import keras
     import numpy as np
 
     from badrepair.models.architectures import deepid
 
-    keras.utils.set_random_seed(0)
-    model = deepid.build()
-    images = np.random.default_rng(0).random(
-        (int(os.environ["BADREPAIR_BENCHMARK_IMAGES"]), *SHAPE), np.float32
-    )
-    model.save(folder / "model.keras")
-    np.save(folder / "images.npy", images)
-    np.save(folder / "labels.npy", model.predict(images, verbose=0).argmax(axis=1))
+    def written(images: int) -> dict[str, Any]:
+        keras.utils.set_random_seed(0)
+        model = deepid.build()
+        noise = np.random.default_rng(0).random((images, *SHAPE), np.float32)
+        model.save(folder / "model.keras")
+        np.save(folder / "images.npy", noise)
+        np.save(folder / "labels.npy", model.predict(noise, verbose=0).argmax(axis=1))
+        return {}
+
+    answer(make=written)
 
 
 def naive(folder: Path) -> None:
@@ -146,16 +107,17 @@ def naive(folder: Path) -> None:
     path = folder / "model.keras"
     images, labels = np.load(folder / "images.npy"), np.load(folder / "labels.npy")
     keras.models.load_model(path, compile=False).predict(images[:64], verbose=0)
-    print("{}", flush=True)
-    for line in sys.stdin:
+
+    def sweep(steps: int) -> dict[str, Any]:
         model = keras.models.load_model(path, compile=False)
         marks = marked(model.get_layer(LAYER))
         marks.append(time.perf_counter())
-        accuracies = prune(model, images, labels, LAYER, json.loads(line)["steps"])
+        accuracies = prune(model, images, labels, LAYER, steps).tolist()
         marks.append(time.perf_counter())
-        ranking, *steps = (after - before for before, after in itertools.pairwise(marks))
-        answer = {"ranking": ranking, "step": statistics.mean(steps)}
-        print(json.dumps({**answer, "accuracies": accuracies.tolist()}), flush=True)
+        ranking, *each = (after - before for before, after in itertools.pairwise(marks))
+        return {"ranking": ranking, "step": statistics.mean(each), "accuracies": accuracies}
+
+    answer(sweep=sweep)
 
 
 def marked(layer: Any) -> list[float]:
@@ -184,35 +146,15 @@ def ours(folder: Path) -> None:
     loaded = memory_mb("VmRSS")
     images, labels = (np.load(folder / f"{n}.npy", mmap_mode="r") for n in ("images", "labels"))
     dataset = Dataset(images=images, labels=np.asarray(labels))
-    print("{}", flush=True)
-    for line in sys.stdin:
-        if json.loads(line):
-            print(json.dumps({"peak_memory_mb": memory_mb("VmHWM") - loaded}), flush=True)
-            continue
+
+    def sweep() -> dict[str, Any]:
         started = time.perf_counter()
         pruner = ChannelPruner(model, [LAYER])
         order = idlest_first(pruner, dataset.images)
-        accuracies = pruner.sweep(order, dataset)
-        answer = {"seconds": time.perf_counter() - started, "accuracies": accuracies.tolist()}
-        print(json.dumps(answer), flush=True)
+        accuracies = pruner.sweep(order, dataset).tolist()
+        return {"seconds": time.perf_counter() - started, "accuracies": accuracies}
 
-
-def memory_mb(field: str) -> float:
-    """Return what Linux says of this process' memory, in MiB."""
-    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(field)) / 1024
-
-
-def machine() -> str:
-    """Return what the figures were measured on."""
-    from importlib.metadata import version
-
-    cpu = platform.processor() or platform.machine()
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        if line.startswith("model name"):
-            cpu = line.split(":", 1)[1].strip()
-    packages = ", ".join(f"{name} {version(name)}" for name in ("tensorflow", "keras", "numpy"))
-    return f"{cpu}, {os.cpu_count()} cores; Python {platform.python_version()}, {packages}"
+    answer(sweep=sweep, peak=lambda: {"peak_memory_mb": memory_mb("VmHWM") - loaded})
 
 
 SIDES = {"make": make, "naive": naive, "ours": ours}

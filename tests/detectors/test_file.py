@@ -209,7 +209,7 @@ def changed_at(place, value):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"overlays": lambda a: a[:-1]}, "do not rise to the 23 overlays"),
+        ({"overlays": lambda a: a[:-1]}, "do not rise to the 96 overlays"),
         ({"overlays": lambda a: a[0]}, "overlays of shape"),
         ({"overlays": lambda a: a[:0]}, "overlays of shape"),
         ({"overlays": lambda a: a.astype("<f4")}, "kept as 'bytes / 255'"),
@@ -262,7 +262,7 @@ def test_parts_that_no_fitted_detector_has_are_refused(stored, changes, words):
 
 
 def test_overlays_with_pixels_that_are_no_numbers_are_refused(fitted, binding, stored):
-    stored.write_bytes(detector_bytes(with_overlays(fitted, images(24, 3)), binding))
+    stored.write_bytes(detector_bytes(with_overlays(fitted, images(97, 3)), binding))
     assert_invalid(spoilt(stored, overlays=changed_at((0, 0, 0, 0), np.nan)), "NaN or infinite")
 
 
