@@ -17,9 +17,12 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sides import Side, answer, machine, memory_mb, serve
+from sides import Side, alone, answer, machine, memory_mb, serve, started
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 IMAGES, SHAPE, CLASSES = 11_547, (55, 47, 3), 1_283
 LAYER, CHANNELS = "conv_3", 60
@@ -40,15 +43,13 @@ def main() -> None:
     rounds = options.rounds or 3
     steps = 4 if options.quick else CHANNELS
     with tempfile.TemporaryDirectory(prefix="prune-sweep-") as folder:
-        maker = Side(__file__, "make", Path(folder))
-        maker.do("make", images=options.images)
-        maker.end()
-        compare(Path(folder), rounds, steps, options.images)
+        alone(__file__, "make", Path(folder), images=options.images)
+        with started(__file__, ["naive", "ours"], Path(folder)) as sides:
+            compare(sides, rounds, steps, options.images)
 
 
-def compare(folder: Path, rounds: int, steps: int, images: int) -> None:
+def compare(sides: Mapping[str, Side], rounds: int, steps: int, images: int) -> None:
     """Let both sides work in turns."""
-    sides = {name: Side(__file__, name, folder) for name in SIDES if name != "make"}
     taken: dict[str, list[float]] = {name: [] for name in sides}
     for number in range(1, rounds + 1):
         naive = sides["naive"].do("sweep", steps=steps)
@@ -61,8 +62,6 @@ def compare(folder: Path, rounds: int, steps: int, images: int) -> None:
         rates = ", ".join(f"{name} {rate[-1]:.2f}" for name, rate in taken.items())
         print(f"round {number} of {rounds}: {rates} steps a second", flush=True)
     peak = sides["ours"].do("peak")["peak_memory_mb"]
-    for side in sides.values():
-        side.end()
     print(machine())
     print(f"{images:,} images, {CHANNELS} channels of {LAYER}; accuracies equal at {steps} levels")
     naive, ours = (statistics.median(taken[name]) for name in ("naive", "ours"))
