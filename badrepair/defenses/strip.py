@@ -36,7 +36,7 @@ Mix = Literal["add", "blend", "auto"]
 # Weights of the image and the overlay; "add" is what the authors' notebook does.
 WEIGHTS: Mapping[str, tuple[float, float]] = {"add": (1.0, 1.0), "blend": (0.5, 0.5)}
 # Bands do not become better by more images than these.
-MOST_LEARNING = 1000
+MOST_LEARNING = 500
 LOW_QUANTILE = 0.05
 
 
