@@ -34,6 +34,7 @@ import time
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib.util import find_spec
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,8 +60,6 @@ KINDS = ("clean", "poisoned")
 TRAFFIC = {"clean": 3_500, "poisoned": 2_000}
 # A side's work in a round lasts so long at least.
 SECONDS = 2.0
-# Images of each kind whose entropies by hand and by the exact detector are compared.
-COMPARED = 50
 ROWS_AT_ONCE = 500
 # More bits than there are.
 PASSES = 1e9
@@ -78,23 +77,25 @@ class Amounts:
 
     Args:
         rounds: Turns of each side.
-        clean: Clean images whose decisions and overlays are looked at; all of them are timed.
+        epochs: Passes of the training.
+        clean: Clean images whose decisions and overlays are looked at.
         poisoned: Stamped images likewise.
+        compared: Images of each kind whose entropies by hand and exactly are compared.
         stored: Images in the HDF5 file.
-        art_fit: Images that the toolbox is fitted on.
-        art_judged: Images of each kind that it judges.
+        art: Images of each kind that the toolbox judges; 0 leaves it out.
     """
 
     rounds: int
+    epochs: int
     clean: int
     poisoned: int
+    compared: int
     stored: int
-    art_fit: int
-    art_judged: int
+    art: int
 
 
-FULL = Amounts(rounds=7, **TRAFFIC, stored=11_547, art_fit=FIT, art_judged=1_000)
-QUICK = Amounts(rounds=3, clean=1_000, poisoned=300, stored=2_000, art_fit=150, art_judged=60)
+FULL = Amounts(rounds=7, epochs=6, **TRAFFIC, compared=100, stored=11_547, art=1_000)
+QUICK = Amounts(rounds=2, epochs=4, clean=600, poisoned=200, compared=15, stored=1_500, art=0)
 
 
 def main() -> None:
@@ -113,24 +114,24 @@ def main() -> None:
 
 def compare(folder: Path, amounts: Amounts) -> None:
     """Make the network and the images, let the sides work on them, and print what they did."""
-    made = alone(__file__, "make", folder, stored=amounts.stored)
+    made = alone(__file__, "make", folder, epochs=amounts.epochs, stored=amounts.stored)
     print("the network: " + ", ".join(f"{k} {v:.2%}" for k, v in made.items()), flush=True)
-    names = ["exact", "naive", "sequential", *(["art"] if find_spec("art") else [])]
+    names = ["exact", "naive", "sequential"]
+    if amounts.art and find_spec("art"):
+        names.append("art")
     with started(__file__, names, folder) as sides:
-        if "art" in sides:
-            sides["art"].do("fit", images=amounts.art_fit)
         taken = rounds(sides, amounts.rounds)
-        found = entropy_difference(folder, sides)
+        found = entropy_difference(folder, sides, amounts.compared)
         counts = {kind: getattr(amounts, kind) for kind in KINDS}
         found |= sides["sequential"].do("judge", **sides["exact"].do("threshold"), **counts)
         if "art" in sides:
-            found |= sides["art"].do("judge", images=amounts.art_judged)
+            found |= sides["art"].do("judge", images=amounts.art)
     found |= alone(__file__, "memory", folder)
     print(machine())
     found |= speeds(taken)
     found |= detection(folder, found)
     if "art" not in taken:
-        print("\nadversarial-robustness-toolbox is not installed, and was left out")
+        print("\nadversarial-robustness-toolbox was left out: --quick, or it is not installed")
     print_staging(found, amounts)
     print(json.dumps({name: float(f"{value:.5g}") for name, value in found.items()}))
 
@@ -146,10 +147,10 @@ def rounds(sides: Mapping[str, Side], count: int) -> dict[str, list[float]]:
     return taken
 
 
-def entropy_difference(folder: Path, sides: Mapping[str, Side]) -> dict[str, float]:
+def entropy_difference(folder: Path, sides: Mapping[str, Side], count: int) -> dict[str, float]:
     """Return by how many bits the loop by hand and the exact detector differ at most."""
     for name in ("naive", "exact"):
-        sides[name].do("compare")
+        sides[name].do("compare", count=count)
     naive, exact = (np.load(folder / f"compared-{name}.npy") for name in ("naive", "exact"))
     return {"max_entropy_difference": float(np.abs(naive - exact).max())}
 
@@ -232,17 +233,21 @@ def make(folder: Path) -> None:
     answer(make=partial(written, folder))
 
 
-def written(folder: Path, stored: int) -> dict[str, float]:
+def written(folder: Path, epochs: int, stored: int) -> dict[str, float]:
     """Write all that the sides need; return how good the network and its backdoor are."""
     training, fit, traffic = tinted_digits()
     attack = stripes()
-    model = trained(attack.poison(training, POISON_RATE, seed=0))
+    model = trained(attack.poison(training, POISON_RATE, seed=0), epochs)
     model.save(folder / "model.keras")
     clean = traffic.take(np.arange(TRAFFIC["clean"]))
     # Other images, and none that shows the target anyway.
     others = np.setdiff1d(np.flatnonzero(traffic.labels != TARGET), np.arange(len(clean)))
     stamped = attack.poisoned(traffic.take(others[: TRAFFIC["poisoned"]]), "patch")
-    for name, part in {"fit": fit, "clean": clean, "poisoned": stamped}.items():
+    for name, part in {
+        "fit": fit,
+        "clean": clean,
+        "poisoned": stamped,
+    }.items():
         np.save(folder / f"{name}.npy", part.images[:])
         np.save(folder / f"{name}-labels.npy", part.labels)
     write_file(clean, stored, folder / "traffic.h5")
@@ -288,7 +293,7 @@ def stripes() -> Badnets:
     return Badnets(pattern=pattern, opacity=opacity, row=ROW, column=COLUMN, target=TARGET)
 
 
-def trained(dataset: Dataset) -> keras.Model:
+def trained(dataset: Dataset, epochs: int) -> keras.Model:
     """Return DeepID trained on images in 0..1."""
     import keras
 
@@ -297,7 +302,7 @@ def trained(dataset: Dataset) -> keras.Model:
 
     keras.utils.set_random_seed(0)
     model = deepid.build()
-    train(model, dataset, epochs=6, learning_rate=1e-3, batch_size=64, seed=0)
+    train(model, dataset, epochs=epochs, learning_rate=1e-3, batch_size=64, seed=0)
     return model
 
 
@@ -332,19 +337,30 @@ def fitted(folder: Path, model: keras.Model, *, exact: bool) -> FittedStrip:
     return Strip(overlays=OVERLAYS, frr=FRR, exact=exact).fit(model, clean)
 
 
-def timed(judge: Callable[[np.ndarray], Any], images: np.ndarray) -> dict[str, float]:
-    """Return how many images a second are judged, over and over, for long enough."""
-    started, done, seconds = time.perf_counter(), 0, 0.0
-    while seconds < SECONDS:
-        judge(images)
-        done += len(images)
-        seconds = time.perf_counter() - started
-    return {"images_per_second": done / seconds}
+def timer(judge: Callable[[np.ndarray], Any], images: np.ndarray, at_once: int) -> Any:
+    """Return a task that judges images, so many at once, for long enough.
+
+    It goes on where it stopped, so that every round has other images.
+    """
+    parts = cycle(images[start : start + at_once] for start in range(0, len(images), at_once))
+
+    def time_it() -> dict[str, float]:
+        started, done, seconds = time.perf_counter(), 0, 0.0
+        while seconds < SECONDS:
+            part = next(parts)
+            judge(part)
+            done += len(part)
+            seconds = time.perf_counter() - started
+        return {"images_per_second": done / seconds}
+
+    return time_it
 
 
-def compared(judge: Callable[[np.ndarray], np.ndarray], traffic: Any, path: Path) -> dict[str, Any]:
+def compared(
+    judge: Callable[[np.ndarray], np.ndarray], traffic: Any, path: Path, count: int
+) -> dict[str, Any]:
     """Write the entropies of a few images of each kind."""
-    np.save(path, judge(np.concatenate([traffic[kind][:COMPARED] for kind in KINDS])))
+    np.save(path, judge(np.concatenate([traffic[kind][:count] for kind in KINDS])))
     return {}
 
 
@@ -363,7 +379,7 @@ def naive(folder: Path) -> None:
         return strip(model, images, overlays())
 
     answer(
-        time=partial(timed, judge, traffic["clean"][:20]),
+        time=timer(judge, traffic["clean"], 20),
         compare=partial(compared, judge, traffic, folder / "compared-naive.npy"),
     )
 
@@ -375,16 +391,21 @@ def exact(folder: Path) -> None:
     np.save(folder / "overlays.npy", detector.overlays)
 
     answer(
-        time=partial(timed, detector.flag, traffic["clean"][:ROWS_AT_ONCE]),
+        time=timer(detector.flag, traffic["clean"], 250),
         compare=partial(compared, detector.score, traffic, folder / "compared-exact.npy"),
         threshold=lambda: {"exact_threshold": detector.threshold},
     )
 
 
 def sequential(folder: Path) -> None:
-    """Run our detector with as many overlays as it takes."""
+    """Run our detector with as many overlays as it takes, and write it for the memory side."""
+    from badrepair.detectors.file import Binding, detector_bytes
+    from badrepair.models.architectures import deepid
+
     model, traffic = loaded(folder)
     detector = fitted(folder, model, exact=False)
+    binding = Binding.of_files(folder / "model.keras", input_range="0-1", classes=deepid.CLASSES)
+    (folder / "detector.npz").write_bytes(detector_bytes(detector, binding))
 
     def judge(exact_threshold: float, **counts: int) -> dict[str, float]:
         found, agreeing = {}, []
@@ -405,16 +426,18 @@ def sequential(folder: Path) -> None:
         agreement = float(np.concatenate(agreeing).mean())
         return {**found, "agreement": agreement, "mean_overlays": found["mean_overlays_clean"]}
 
-    answer(time=partial(timed, detector.flag, traffic["clean"]), judge=judge)
+    answer(time=timer(detector.flag, traffic["clean"], 1_000), judge=judge)
 
 
 def memory(folder: Path) -> None:
     """Run our detector over a file of float64, and see how much memory the process ever held."""
     from badrepair import load_data, load_model
+    from badrepair.detectors.file import read_detector
 
     def run() -> dict[str, float]:
         model = load_model(folder / "model.keras")
-        detector = fitted(folder, model, exact=False)
+        stored = read_detector(folder / "detector.npz")
+        detector = stored.fitted(model, stored.binding.identity)
         images = load_data(folder / "traffic.h5", model).images
         started = time.perf_counter()
         detector.flag(images)
@@ -434,13 +457,13 @@ def art(folder: Path) -> None:
     # It draws from the global generator, and seeds nothing.
     np.random.seed(0)  # noqa: NPY002
     guarded = STRIP(KerasClassifier(model))(num_samples=OVERLAYS, false_acceptance_rate=FRR)
+    clean = np.load(folder / "fit.npy")
     thresholds = {}
 
-    def fit(images: int) -> dict[str, float]:
-        seen = entropies_seen(lambda: guarded.mitigate(np.load(folder / "fit.npy")[:images]))[1]
+    def fit() -> None:
+        seen = entropies_seen(lambda: guarded.mitigate(clean))[1]
         thresholds["art"] = guarded.entropy_threshold
         thresholds["art_along_classes"] = norm.ppf(FRR, *norm.fit(seen["art_along_classes"]))
-        return {}
 
     def judge(images: int) -> dict[str, float]:
         judged: dict[str, dict[str, Any]] = {name: {} for name in thresholds}
@@ -460,7 +483,8 @@ def art(folder: Path) -> None:
             **{f"art_nan_{k}": float(np.isnan(judged["art"][k]).mean()) for k in KINDS},
         }
 
-    answer(fit=fit, time=partial(timed, guarded.predict, traffic["clean"][:20]), judge=judge)
+    fit()
+    answer(time=timer(guarded.predict, traffic["clean"], 20), judge=judge)
 
 
 def entropies_seen(work: Callable[[], Any]) -> tuple[Any, dict[str, np.ndarray]]:
