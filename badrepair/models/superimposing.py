@@ -40,7 +40,7 @@ TRIALS = 4
 # What the affine start makes of the overlays is kept in memory.
 MOST_BANK_BYTES = 2**29
 # Prepared images that are in work at a time hold at most so many bytes.
-WORK_BYTES = 3 * 2**26
+WORK_BYTES = 2**27
 
 
 @dataclass(frozen=True)
