@@ -215,7 +215,7 @@ class FittedStrip:
                 ahead, ready = np.c_[ahead, new], upto
             left = watch.look(ahead[:, : end - start])
             ahead, start = ahead[left, end - start :], end
-            prepared = self.superimposer.picked(prepared, left)
+            prepared = prepared.take(left)
         if len(watch.rows):
             raise _only_itself()
         return watch

@@ -1,14 +1,12 @@
 """Classify mixes of images with a bank of overlays, many at a time.
 
-A mix is a * image + b * overlay, not clipped. Where a network starts with affine layers, these run
-once an image and once an overlay instead of once a mix: see `affine`.
+A mix is a * image + b * overlay, not clipped. How mixes are made: see `mixing`.
 """
 
 from __future__ import annotations
 
 import copy
 import json
-import logging
 import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -16,46 +14,46 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from badrepair.models.affine import affine_split
 from badrepair.models.call_size import best_call_size
 from badrepair.models.logits import logits_model
+from badrepair.models.mixing import plain_way, quick_way
 from badrepair.models.surgery import copy_model
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     import keras
     from numpy.typing import NDArray
 
-    from badrepair.models.affine import AffineSplit
     from badrepair.views import Array
 
 # TensorFlow ships no types, so tensors are Any throughout this file.
 
-log = logging.getLogger(__name__)
-
-# Bits by which entropies may differ between the two ways on the trial mixes.
-TOLERANCE = 1e-5
-TRIALS = 4
-# What the affine start makes of the overlays is kept in memory.
-MOST_BANK_BYTES = 2**29
 # Prepared images that are in work at a time hold at most so many bytes.
 WORK_BYTES = 2**27
+# Calls of other sizes are filled up to a multiple of it: what is compiled is compiled for a size.
+CALL_STEP = 32
 
 
 @dataclass(frozen=True)
-class _Way:
-    """How mixes are made and classified.
+class Prepared:
+    """Images that can be mixed with overlays.
 
     Args:
-        prepare: Makes of images what mixes are made of.
-        bank: What is added to it, one row an overlay.
-        rest: Answers the sums with logits.
+        values: What mixes are made of, one row an image, and rows that fill it up: what is compiled
+            is compiled for a number of rows.
+        rows: Which of the rows are the images.
     """
 
-    prepare: Callable[[Any], Any]
-    bank: Any
-    rest: keras.Model
+    values: Any
+    rows: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, which: NDArray[np.int64]) -> Prepared:
+        """Return some of the images."""
+        return Prepared(self.values, self.rows[which])
 
 
 class Superimposer:
@@ -89,10 +87,9 @@ class Superimposer:
             autograph=False,
             input_signature=[tf.TensorSpec((None, *overlays.shape[1:]), tf.float32)],
         )
-        self._way = _plain_way(classifier, overlays, weights)
-        if shortcut:
-            self._way = _quick_way(classifier, overlays, weights) or self._way
-        self._entropies = _compiled(self._way)
+        quick = quick_way(classifier, overlays, weights) if shortcut else None
+        self._way = quick or plain_way(classifier, overlays, weights)
+        self._entropies = self._way.entropies()
         self._batch_size = batch_size
         self.mixes_a_call: int = batch_size or self._best_size()
 
@@ -116,8 +113,8 @@ class Superimposer:
         ]
         return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
-    def prepared(self, images: Array) -> Any:
-        """Return what mixes are made of: the images, or what the affine start makes of them.
+    def prepared(self, images: Array) -> Prepared:
+        """Return images ready to be mixed.
 
         Args:
             images: Shape (n, H, W, C), float32.
@@ -126,128 +123,51 @@ class Superimposer:
             self._way.prepare(tf.constant(images[rows]))
             for rows in _pieces(len(images), self.mixes_a_call)
         ]
-        return tf.concat(parts, axis=0) if parts else tf.zeros((0, *self._way.bank.shape[1:]))
+        filled = tf.zeros((self._room(len(images)) - len(images), *self._way.bank.shape[1:]))
+        values = tf.concat([*parts, tf.cast(filled, self._way.bank.dtype)], axis=0)
+        return Prepared(values, np.arange(len(images), dtype=np.int32))
 
-    @staticmethod
-    def picked(prepared: Any, rows: NDArray[np.int64]) -> Any:
-        """Return some rows of prepared images."""
-        return prepared if len(rows) == len(prepared) else tf.gather(prepared, rows)
-
-    def entropies(self, prepared: Any, first: int, last: int) -> NDArray[np.float64]:
+    def entropies(self, prepared: Prepared, first: int, last: int) -> NDArray[np.float64]:
         """Return the entropies of mixes in bits, shape (n, last - first).
 
         Args:
-            prepared: From `prepared`.
+            prepared: The images.
             first: Number of the first overlay.
             last: Number of the overlay behind the last one.
         """
-        found = np.empty((len(prepared), last - first))
-        for columns in _pieces(last - first, self.mixes_a_call):
-            width = len(range(*columns.indices(last - first)))
-            bank = self._way.bank[first + columns.start : first + columns.start + width]
-            for rows in _pieces(len(prepared), max(1, self.mixes_a_call // width)):
-                found[rows, columns] = self._entropies(prepared[rows], bank).numpy()
-        return found
+        rows = np.repeat(prepared.rows, last - first)
+        columns = np.tile(np.arange(first, last, dtype=np.int32), len(prepared))
+        found = np.empty(len(rows))
+        for start in range(0, len(rows), self.mixes_a_call):
+            part = slice(start, start + self.mixes_a_call)
+            found[part] = self._bits(prepared.values, rows[part], columns[part])
+        return found.reshape(len(prepared), last - first)
+
+    def _bits(
+        self, values: Any, rows: NDArray[np.int32], columns: NDArray[np.int32]
+    ) -> NDArray[np.float32]:
+        """Return the entropies of the mixes of one call."""
+        count = len(rows)
+        more = min(-(-count // CALL_STEP) * CALL_STEP, self.mixes_a_call) - count
+        filled = (np.pad(numbers, (0, more)) for numbers in (rows, columns))
+        bits: NDArray[np.float32] = self._entropies(values, self._way.bank, *filled).numpy()
+        return bits[:count]
+
+    def _room(self, images: int) -> int:
+        """Return how many rows so many images are given: one of few numbers."""
+        doubled = 1 << max(images - 1, 0).bit_length()
+        return max(images, min(doubled, self.images_at_once))
 
     def _best_size(self) -> int:
         """Return the number of mixes a call that is quickest."""
         image, bank = self._way.prepare(tf.constant(self.overlays[:1])), self._way.bank
 
         def run(size: int) -> object:
-            rows = -(-size // len(bank))
-            return self._entropies(tf.repeat(image, rows, axis=0), bank[:size]).numpy()
+            columns = np.arange(size, dtype=np.int32) % len(bank)
+            return self._entropies(image, bank, 0 * columns, columns).numpy()
 
         network = json.dumps(self.model.get_config(), sort_keys=True, default=str)
         return best_call_size(f"{network} {bank.shape}", run)
-
-
-def entropy_bits(logits: Any) -> Any:
-    """Return the entropy of answers in bits; an answer that is no number counts as the surest.
-
-    With S the sum of exp over all classes but the surest one, that one's logit being 0, it is
-    log(1 + S) plus terms of the same sign: nothing cancels, and an answer whose probability
-    float32 rounds to one still has its entropy.
-
-    Args:
-        logits: Shape (..., classes).
-    """
-    logits = tf.cast(logits, tf.float32)
-    below = logits - tf.reduce_max(logits, axis=-1, keepdims=True)
-    others = tf.where(below < 0, tf.exp(below), 0)
-    ties = tf.reduce_sum(tf.cast(below >= 0, tf.float32), axis=-1) - 1
-    total = tf.reduce_sum(others, axis=-1) + ties
-    spread = tf.reduce_sum(tf.math.multiply_no_nan(below, others), axis=-1)
-    bits = (tf.math.log1p(total) - spread / (1 + total)) / math.log(2)
-    return tf.where(tf.math.is_finite(bits), bits, 0)
-
-
-def _plain_way(
-    classifier: keras.Model, overlays: NDArray[np.float32], weights: tuple[float, float]
-) -> _Way:
-    first, second = weights
-    bank = tf.constant(np.float32(second) * overlays)
-    return _Way(lambda images: _times(first, images), bank, classifier)
-
-
-def _quick_way(
-    classifier: keras.Model, overlays: NDArray[np.float32], weights: tuple[float, float]
-) -> _Way | None:
-    """Return the way on which the affine start runs once an image; None if it is not the same."""
-    split = affine_split(classifier)
-    if split is None:
-        log.info("superimposing: the network does not start with an affine layer")
-        return None
-    size = 4 * len(overlays) * math.prod(split.start(overlays[:1]).shape)
-    if size > MOST_BANK_BYTES:
-        log.info("superimposing: what %s make would take %d MiB", split.names, size // 2**20)
-        return None
-    quick = _split_way(split, overlays, weights)
-    difference = _difference(quick, _plain_way(classifier, overlays, weights), overlays)
-    if not difference <= TOLERANCE:
-        log.info("superimposing: run apart, %s change entropies by %.1e", split.names, difference)
-        return None
-    log.info("superimposing: %s run once an image", split.names)
-    return quick
-
-
-def _split_way(
-    split: AffineSplit, overlays: NDArray[np.float32], weights: tuple[float, float]
-) -> _Way:
-    first, second = weights
-    start = tf.function(
-        lambda images: split.start(images, training=False),
-        autograph=False,
-        input_signature=[tf.TensorSpec((None, *overlays.shape[1:]), tf.float32)],
-    )
-    offset = (1 - first - second) * start(tf.zeros_like(overlays[:1]))
-    # One by one: a call of another size may round otherwise, and the order of overlays changes.
-    parts = [second * start(overlays[rows]) + offset for rows in _pieces(len(overlays), 1)]
-    return _Way(lambda images: _times(first, start(images)), tf.concat(parts, axis=0), split.rest)
-
-
-def _times(weight: float, values: Any) -> Any:
-    """Return weighted values; what is not changed is not copied."""
-    return values if weight == 1 else weight * values
-
-
-def _difference(one: _Way, other: _Way, overlays: NDArray[np.float32]) -> float:
-    """Return by how many bits the entropies of a few mixes differ at most."""
-    images = tf.constant(overlays[-TRIALS:])
-    found = [_compiled(way)(way.prepare(images), way.bank[:TRIALS]).numpy() for way in (one, other)]
-    return float(np.abs(found[0] - found[1]).max())
-
-
-def _compiled(way: _Way) -> Any:
-    """Return a function from prepared images (n, …) and overlays (m, …) to entropies (n, m)."""
-    shape = tuple(way.bank.shape[1:])
-
-    def entropies(prepared: Any, bank: Any) -> Any:
-        mixes = tf.reshape(prepared[:, None] + bank[None], (-1, *shape))
-        bits = entropy_bits(way.rest(mixes, training=False))
-        return tf.reshape(bits, (-1, tf.shape(bank)[0]))
-
-    signature = tf.TensorSpec((None, *shape), way.bank.dtype)
-    return tf.function(entropies, autograph=False, input_signature=[signature, signature])
 
 
 def _pieces(count: int, size: int) -> Iterator[slice]:
