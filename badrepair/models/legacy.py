@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from badrepair.errors import ModelError
-from badrepair.models.allowed import (
+from badrepair.models.gate.allowed import (
     BLOCK_MODULE,
     BLOCKS,
     LAYERS,

@@ -15,27 +15,12 @@ RENAMED_STRINGS = {
     ("activation", "softmax_v2"): "softmax",
     ("distribution", "normal"): "truncated_normal",
 }
-# How a network was compiled, with names of optimizers, losses and metrics that are looked up.
-TRAINING_KEYS = frozenset({"compile_config", "training_config"})
 # By the ending of the key, where in Keras the object is found.
 SMALL_OBJECTS = {
     "initializer": "initializers",
     "regularizer": "regularizers",
     "constraint": "constraints",
 }
-
-
-def plain(value: Any) -> Any:
-    """Return parsed JSON without how it was trained, and with Keras 2's tuples as lists."""
-    if isinstance(value, list):
-        return [plain(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    if value.get("class_name") in ("__tuple__", "TensorShape") and "items" in value:
-        return plain(value["items"])
-    if value.keys() == {"type", "value"}:
-        return plain(value["value"])
-    return {key: plain(item) for key, item in value.items() if key not in TRAINING_KEYS}
 
 
 def described(module: str, name: str, config: Entry) -> Entry:

@@ -100,7 +100,7 @@ def test_links_and_foreign_storage_are_refused(tmp_path):
     for link, code in (
         (soft, "H5Link"),
         (to_another_file, "H5Link"),
-        (external, "H5Link"),
+        (external, "H5External"),
         (virtual, "H5Virtual"),
         (hard, "H5Alias"),
     ):

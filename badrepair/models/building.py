@@ -1,0 +1,101 @@
+"""Build a network from an allowed description, without memory for anything that does not fit.
+
+Under Keras's StatelessScope a layer that is built knows the shapes of its weights but holds none,
+so that a network of any size costs nothing until its weights are found to be those of the file.
+"""
+
+from __future__ import annotations
+
+import math
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import keras
+from keras.src.backend.common import global_state
+
+from badrepair.errors import ModelError
+from badrepair.models.surgery import nodes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from badrepair.models.weights import Weights
+
+# Of one layer, for one image: half a GiB.
+MOST_VALUES = 2**27
+UNINITIALIZED = "uninitialized_variables"
+
+
+@dataclass(frozen=True)
+class Described:
+    """A description that is allowed, in the form of Keras 3.
+
+    Args:
+        config: Any, since it is JSON.
+        path: The file that it is from, to name in errors.
+    """
+
+    config: dict[str, Any]
+    path: Path
+
+
+def built(described: Described, weights: Weights) -> keras.Model:
+    """Return the network that a description tells of, with memory for its weights.
+
+    Args:
+        described: What to build.
+        weights: What the network is to hold; it is not yet filled in.
+
+    Raises:
+        ModelError: ConfigInvalid, UnsupportedTopology, LimitExceeded or WeightsMismatch.
+    """
+    with _without_memory():
+        model = _unfilled(described)
+        _check_topology(model, described.path)
+        weights.require_fit(model)
+    return model
+
+
+@contextmanager
+def _without_memory() -> Iterator[None]:
+    """Give the layers that are built inside memory only when all went well."""
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            yield
+    except BaseException:
+        global_state.set_global_attribute(UNINITIALIZED, [])
+        raise
+    with keras.StatelessScope():  # on its way out it gives memory to what has none
+        pass
+
+
+def _unfilled(described: Described) -> keras.Model:
+    try:
+        return keras.saving.deserialize_keras_object(described.config, safe_mode=True)
+    except Exception as error:
+        # Keras raises whatever its layers raise on values that make no network.
+        problem = f"Keras cannot build the network: {' '.join(str(error).split())[:200]}"
+        raise ModelError("ConfigInvalid", described.path, problem) from error
+
+
+def _check_topology(model: Any, path: Path) -> None:
+    inputs = [tuple(tensor.shape) for tensor in getattr(model, "inputs", ())]
+    outputs = [tuple(tensor.shape) for tensor in getattr(model, "outputs", ())]
+    if [len(shape) for shape in inputs] != [4]:
+        problem = f"expected one input of images (N, H, W, C), found {_list(inputs)}"
+        raise ModelError("UnsupportedTopology", path, problem)
+    if [len(shape) for shape in outputs] != [2] or (outputs[0][1] or 0) < 2:
+        problem = f"expected one output (N, classes) of two or more classes, found {_list(outputs)}"
+        raise ModelError("UnsupportedTopology", path, problem)
+    for call in nodes(model._functional if isinstance(model, keras.Sequential) else model):
+        for tensor in call.outputs:
+            values = math.prod(size or 1 for size in tensor.shape[1:])
+            if values > MOST_VALUES:
+                problem = f"layer {call.operation.name} makes {values:,} values of one image"
+                raise ModelError("LimitExceeded", path, problem)
+
+
+def _list(shapes: list[tuple[int | None, ...]]) -> str:
+    return ", ".join(str(shape) for shape in shapes) or "none"

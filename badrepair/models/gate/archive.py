@@ -1,0 +1,151 @@
+"""Look into a `.keras` file: a zip archive of exactly three members, which is never unpacked."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zipfile
+import zlib
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Any
+
+from badrepair.confinement.hdf5 import AGAIN
+from badrepair.errors import ModelError
+from badrepair.models.gate.json_text import MOST_BYTES, too_large
+from badrepair.models.gate.magic import EXPECTED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+MEMBERS = {CONFIG, METADATA, WEIGHTS}
+# Keras stores its members as they are; what is packed may be so much larger.
+MOST_RATIO = 20
+MOST_PACKED_WEIGHTS = 2**28
+# What zipfile has been seen to raise on damaged files.
+FAULTS = (
+    *(zlib.error, OSError, EOFError, RuntimeError, NotImplementedError, struct.error),
+    *(ValueError, IndexError, OverflowError),
+)
+_LOCAL_HEADER = struct.Struct("<26x2H")
+_ENCRYPTED = 0x1
+
+
+class Archive:
+    """The members of a `.keras` file.
+
+    Args:
+        file: Open for reading.
+        where: What to call the file in errors.
+
+    Raises:
+        ModelError: UnknownFormat, Truncated, Corrupt, ZipUnsafe or WeightsMissing.
+    """
+
+    def __init__(self, file: IO[bytes], where: str) -> None:
+        self._file, self._where = file, where
+        with self._reading():
+            self._zip = zipfile.ZipFile(file)
+            self._members = self._zip.infolist()
+            self._check()
+
+    def text(self, name: str) -> bytes:
+        """Return one of the JSON members."""
+        if name not in self._zip.namelist():
+            return b"{}"
+        if self._zip.getinfo(name).file_size > MOST_BYTES:
+            raise too_large(self._where)
+        with self._reading():
+            return self._zip.read(name)
+
+    def weights(self) -> IO[bytes]:
+        """Return the weights as a file."""
+        member = self._zip.getinfo(WEIGHTS)
+        with self._reading():
+            if member.compress_type == zipfile.ZIP_STORED:
+                return io.BufferedReader(_Window(self._file, self._start(member), member.file_size))
+            if member.file_size > MOST_PACKED_WEIGHTS:
+                problem = f"{WEIGHTS} is packed and over {MOST_PACKED_WEIGHTS:,} bytes"
+                raise ModelError("ZipUnsafe", self._where, problem, "save it with Keras again")
+            return io.BytesIO(self._zip.read(member))
+
+    def _start(self, member: zipfile.ZipInfo) -> int:
+        self._file.seek(member.header_offset)
+        lengths = _LOCAL_HEADER.unpack(self._file.read(_LOCAL_HEADER.size))
+        return member.header_offset + _LOCAL_HEADER.size + sum(lengths)
+
+    def _check(self) -> None:
+        names = [member.filename for member in self._members]
+        if CONFIG not in names:
+            raise ModelError("UnknownFormat", self._where, f"{EXPECTED}, found {_seen(names)}")
+        for member in self._members:
+            problem = _problem(member, names)
+            if problem:
+                shown = ascii(member.filename)[1:-1][:80]
+                raise ModelError("ZipUnsafe", self._where, f"its member {shown} {problem}")
+        if WEIGHTS not in names:
+            raise ModelError("WeightsMissing", self._where, f"the .keras file has no {WEIGHTS}")
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except zipfile.BadZipFile as error:
+            problem = f"the zip archive is cut off or damaged ({error})"
+            raise ModelError("Truncated", self._where, problem, AGAIN) from error
+        except FAULTS as error:
+            problem = f"the zip archive cannot be read: {error}"
+            raise ModelError("Corrupt", self._where, problem, AGAIN) from error
+
+
+class _Window(io.RawIOBase):
+    """A part of a file, read as a file of its own."""
+
+    def __init__(self, file: IO[bytes], start: int, size: int) -> None:
+        self._file, self._start, self._size, self._at = file, start, size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        self._file.seek(self._start + self._at)
+        left = max(0, min(len(buffer), self._size - self._at))
+        content = self._file.read(left)
+        buffer[: len(content)] = content
+        self._at += len(content)
+        return len(content)
+
+
+def _problem(member: zipfile.ZipInfo, names: list[str]) -> str:
+    """Return what is wrong with a member; empty if nothing is."""
+    if names.count(member.filename) > 1:
+        return "stands in the archive twice"
+    if member.filename not in MEMBERS:
+        return f"is none of {', '.join(sorted(MEMBERS))}"
+    if member.flag_bits & _ENCRYPTED:
+        return "is encrypted"
+    if member.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+        return f"is packed in an unknown way ({member.compress_type})"
+    if member.file_size > MOST_RATIO * max(member.compress_size, 1):
+        return f"unpacks {member.compress_size:,} bytes to {member.file_size:,}"
+    return ""
+
+
+def _seen(names: list[str]) -> str:
+    """Return what an archive is that is no model of Keras."""
+    if any(name.endswith("/data.pkl") for name in names):
+        return "a PyTorch file"
+    if any(name.endswith(".npy") for name in names):
+        return "a NumPy .npz file"
+    return "a zip archive of something else"
