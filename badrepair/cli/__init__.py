@@ -15,6 +15,7 @@ from badrepair.cli.evaluate import evaluate
 from badrepair.cli.plot import plot
 from badrepair.cli.predict import predict
 from badrepair.cli.prune import prune
+from badrepair.cli.scan import scan
 from badrepair.cli.strip import strip
 
 USAGE = 2
@@ -50,7 +51,7 @@ def badrepair(
     """
 
 
-for command in (demo, prune, strip, evaluate, predict, plot):
+for command in (demo, scan, prune, strip, evaluate, predict, plot):
     app.command()(command)
 
 

@@ -47,7 +47,7 @@ class _Notes(logging.Handler):
 def set_verbose(verbose: bool) -> None:
     """Show what the library logs: what it chose to do and what it fell back to."""
     logger = logging.getLogger("badrepair")
-    logger.handlers = [_Notes()] if verbose else []
+    logger.handlers = [_Notes()]
     logger.setLevel(logging.INFO if verbose else logging.WARNING)
 
 

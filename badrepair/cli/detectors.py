@@ -13,6 +13,8 @@ from badrepair.errors import InputMissingError, OptionError
 from badrepair.models.load import load_model
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from badrepair.cli.strip import StripOptions
     from badrepair.detectors.fitted_strip import FittedStrip
 
@@ -26,6 +28,7 @@ class OpenedDetector:
         model: The network's file.
         weights: The file that its weights are of instead, if any.
         arch: What its layers are of instead, if anything: a file or a built-in network's name.
+        trusted: Digests of files in which layers that are not known pass.
         identity: Of these files.
     """
 
@@ -33,6 +36,7 @@ class OpenedDetector:
     model: Path
     weights: Path | None
     arch: str | None
+    trusted: Sequence[str]
     identity: ModelIdentity
 
     @property
@@ -48,7 +52,7 @@ class OpenedDetector:
         Args:
             batch_size: Mixes a call; found out by trying if None.
         """
-        model = load_model(self.model, weights=self.weights, arch=self.arch)
+        model = load_model(self.model, weights=self.weights, arch=self.arch, trusted=self.trusted)
         return self.stored.fitted(model, self.identity, batch_size=batch_size)
 
 
@@ -96,6 +100,7 @@ def _with_network(options: StripOptions, stored: StoredDetector) -> OpenedDetect
         model=model,
         weights=weights,
         arch=arch,
+        trusted=options.trust_model,
         identity=ModelIdentity.of_files(model, weights=weights, arch=arch),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +21,7 @@ from badrepair.cli.options import (
     MaxAsr,
     MinAccuracy,
     Overwrite,
+    TrustModel,
 )
 from badrepair.errors import DataError, OptionError
 
@@ -51,6 +52,7 @@ class EvaluateOptions(DataOptions):
         ),
     ] = None
     arch: Arch = None
+    trust_model: TrustModel = field(default_factory=list)
     classes: Annotated[
         int | None,
         typer.Option(
@@ -83,7 +85,7 @@ def evaluate(options: EvaluateOptions) -> None:
     """
     console.start_tensorflow()
     from badrepair import files, records, tables
-    from badrepair.cli import inputs, outputs
+    from badrepair.cli import inputs, outputs, showing
     from badrepair.models.load import load_model
 
     named = inputs.named_paths(_with_baseline_first(options), "--model")
@@ -92,11 +94,17 @@ def evaluate(options: EvaluateOptions) -> None:
     if options.output is not None:
         sources = [path for _, path in named] + outputs.files_of(options)
         files.check_writable(options.output, overwrite=options.overwrite, inputs=sources)
-    models = {name: load_model(path, arch=options.arch) for name, path in named}
+    models = {
+        name: load_model(path, arch=options.arch, trusted=options.trust_model)
+        for name, path in named
+    }
+        name: load_model(path, arch=options.arch, trusted=options.trust_model)
+        for name, path in named
+    }
     reports = _reports(options, models, dict(named))
     measured = [outputs.evaluated(name, reports[name], path, {}) for name, path in named]
     content = records.report_json(measured)
-    outputs.show([tables.evaluation_table(list(reports.items()))], content, options.format)
+    showing.show([tables.evaluation_table(list(reports.items()))], content, options.format)
     if options.output is not None:
         records.write_record(options.output, content, overwrite=options.overwrite)
     judged = list(reports.items())[options.baseline is not None :] or list(reports.items())

@@ -72,9 +72,14 @@ def named_paths(texts: Sequence[str], option: str) -> tuple[tuple[str, Path], ..
     return pairs
 
 
+def loaded(options: ArchOptions, path: Path) -> keras.Model:
+    """Return the model of a file, with what `--weights`, `--arch` and `--trust-model` say."""
+    return load_model(path, weights=options.weights, arch=options.arch, trusted=options.trust_model)
+
+
 def open_model(options: ArchOptions, path: Path) -> keras.Model:
-    """Return the model of a file, with what `--weights` and `--arch` say."""
-    model = load_model(path, weights=options.weights, arch=options.arch)
+    """Return the model of a file that is to be defended."""
+    model = loaded(options, path)
     require_unguarded(model, path)
     return model
 

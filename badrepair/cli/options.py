@@ -72,6 +72,14 @@ Arch = Annotated[
         rich_help_panel=MODEL,
     ),
 ]
+TrustModel = Annotated[
+    list[str],
+    typer.Option(
+        metavar="sha256:DIGEST",
+        help="Let layers that are not known pass in the file with this digest; repeatable.",
+        rich_help_panel=MODEL,
+    ),
+]
 MaxAsr = Annotated[
     float | None,
     typer.Option(min=0, max=1, help="Largest attack success that passes.", rich_help_panel=GATE),
@@ -178,6 +186,7 @@ class ArchOptions(RunOptions):
         ),
     ] = None
     arch: Arch = None
+    trust_model: TrustModel = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,18 +1,16 @@
-"""Write models with their records, whole or not at all, and print what was measured."""
+"""Write models with their records, whole or not at all."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from badrepair import files, records, tables
-from badrepair.cli import console
+from badrepair import files, records
+from badrepair.cli import console, showing
 from badrepair.cli.inputs import named_path
-from badrepair.cli.options import Format
 from badrepair.models.save import (
     WEIGHTS_ENDING,
     WHOLE_ENDINGS,
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
 
     from badrepair.cli.evaluate import EvaluateOptions
     from badrepair.cli.options import DefenseOptions
+    from badrepair.tables import Table
     from badrepair.types import Report
 
 
@@ -46,7 +45,7 @@ class Plan:
         *,
         command: str,
         models: Mapping[Path, keras.Model | bytes],
-        shown: Sequence[tables.Table],
+        shown: Sequence[Table],
         sentences: Sequence[str],
         reports: Mapping[str, tuple[Report, Path | None]],
         record: Mapping[str, Any],
@@ -93,7 +92,7 @@ class Plan:
         each = {path: {**content, **(own or {}).get(path, {})} for path in made}
         kept = {records.record_path(path): records.record_bytes(one) for path, one in each.items()}
         files.write_together({**made, **kept}, overwrite=self.options.overwrite)
-        show(shown, {**content, **(together or {})}, self.options.format, sentences)
+        showing.show(shown, {**content, **(together or {})}, self.options.format, sentences)
         console.note(f"seed {self.options.seed}; wrote " + ", ".join(str(path) for path in models))
 
 
@@ -142,27 +141,3 @@ def evaluated(
         return records.EvaluatedModel(name, None, None, report)
     digest = identities[path]["sha256"] if path in identities else files.sha256(path)
     return records.EvaluatedModel(name, str(path), digest, report)
-
-
-def show(
-    shown: Sequence[tables.Table],
-    content: Mapping[str, Any],
-    how: Format,
-    sentences: Sequence[str] = (),
-) -> None:
-    """Print results on stdout: tables for people, or the record for programs."""
-    if how is Format.json:
-        print(json.dumps(records.to_json(content), indent=2))
-        return
-    for index, table in enumerate(shown):
-        if how is Format.table:
-            screen = console.out()
-            screen.print(tables.as_rich(table, screen.width))
-        else:
-            text = tables.as_csv(table) if how is Format.csv else tables.as_markdown(table)
-            print("\n" * bool(index) + text.rstrip("\n"))
-    for sentence in sentences:
-        if how is Format.csv:
-            console.note(sentence)
-        else:
-            console.out().print(sentence, markup=False, soft_wrap=True)

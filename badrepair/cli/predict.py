@@ -47,10 +47,9 @@ def predict(options: PredictOptions) -> None:
     from badrepair.data import pictures
     from badrepair.models import inference
     from badrepair.models.guards import passes_an_input
-    from badrepair.models.load import load_model
 
     paths = _pictures(options.images)
-    model = load_model(options.model, weights=options.weights, arch=options.arch)
+    model = inputs.loaded(options, options.model)
     size = tuple(model.input_shape[1:])
     input_range = inputs.range_for_pictures(options, model)
     factor = 1 / 255 if input_range == "0-1" else 1.0

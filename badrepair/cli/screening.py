@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from badrepair import files, journal, records
-from badrepair.cli import console, outputs, screened
+from badrepair.cli import console, screened, showing
 from badrepair.cli.command import pass_gate
 from badrepair.cli.detectors import open_detector
 from badrepair.errors import OptionError, OutputError
@@ -70,7 +70,7 @@ def screen(options: StripOptions) -> None:
             options, plan.opened, plan.source, detector, tally, speed, started
         )
         _publish(output, plan.rows, content, overwrite=options.overwrite)
-    outputs.show(
+    showing.show(
         [screened.table(tally, speed)],
         content,
         options.format,

@@ -7,7 +7,9 @@ and the training configuration is never read.
 
 from __future__ import annotations
 
+import logging
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,12 +21,22 @@ from badrepair.models.native_weights import NativeWeights
 from badrepair.models.weights import LegacyWeights
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
     import keras
 
     from badrepair.models.weights import Weights
 
+log = logging.getLogger(__name__)
 
-def load_model(path: Path, *, weights: Path | None = None, arch: str | None = None) -> keras.Model:
+
+def load_model(
+    path: Path,
+    *,
+    weights: Path | None = None,
+    arch: str | None = None,
+    trusted: Collection[str] = (),
+) -> keras.Model:
     """Return a built, uncompiled network.
 
     Args:
@@ -33,6 +45,8 @@ def load_model(path: Path, *, weights: Path | None = None, arch: str | None = No
         weights: Where to take the weights instead, whole or weights-only.
         arch: Where to take the network instead: the name of a built-in one, a JSON or a whole
             file. A weights-only file needs it unless it fits a built-in network.
+        trusted: `sha256:` and the digest of files whose layers need not be known ones; what is
+            let through is logged as a warning. The limits stay, and Keras's safe mode too.
 
     Raises:
         InputMissingError: A file is not there.
@@ -40,20 +54,23 @@ def load_model(path: Path, *, weights: Path | None = None, arch: str | None = No
         ModelError: A file is none of these, is damaged, or holds what is refused.
     """
     with ExitStack() as stack:
-        main = _opened(path, stack)
+        opened = partial(_opened, stack=stack, trusted=trusted)
+        main = opened(path)
         if weights is not None and main.config is None:
             problem = "expected a whole model beside --weights, found weights only"
             raise OptionError("TwoWeights", path, problem, "drop --weights, or give --arch")
-        config = _description(main, arch, stack)
-        stored = _weights(main if weights is None else _opened(weights, stack))
+        config = _description(main, arch, opened)
+        stored = _weights(main if weights is None else opened(weights))
         model = _fitting(stored, arch, main.path) if config is None else built(config, stored)
         stored.assign(model)
     return model
 
 
-def _opened(path: Path, stack: ExitStack) -> Opened:
+def _opened(path: Path, *, stack: ExitStack, trusted: Collection[str]) -> Opened:
     opened = stack.enter_context(Opened(path))
-    opened.require_harmless()
+    opened.require_harmless(trusted=trusted)
+    for found in opened.let_through:
+        log.warning("%s is trusted, and let through: %s", path, found.sentence)
     return opened
 
 
@@ -64,14 +81,18 @@ def _weights(source: Opened) -> Weights:
     return LegacyWeights(source) if source.layout == "legacy" else NativeWeights(source)
 
 
-def _description(main: Opened, arch: str | None, stack: ExitStack) -> Described | None:
+def _description(
+    main: Opened, arch: str | None, opened: Callable[[Path], Opened]
+) -> Described | None:
     """Return what to build; None where a built-in network is to be taken."""
     if arch in architectures.names() or (arch is None and main.config is None):
         return None
-    source = main if arch is None else _opened(_existing(arch), stack)
+    source = main if arch is None else opened(_existing(arch))
     if source.config is None:
         problem = "expected a network's JSON or a whole model, found weights only"
         raise ModelError("ConfigMissing", source.path, problem)
+    if source.let_through:  # layers that we know nothing of cannot be rewritten
+        return Described(source.config, source.path)
     return Described(legacy.modern(source.config, source.path, source.version), source.path)
 
 

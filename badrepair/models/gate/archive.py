@@ -71,8 +71,8 @@ class Archive:
 
     def _start(self, member: zipfile.ZipInfo) -> int:
         self._file.seek(member.header_offset)
-        lengths = _LOCAL_HEADER.unpack(self._file.read(_LOCAL_HEADER.size))
-        return member.header_offset + _LOCAL_HEADER.size + sum(lengths)
+        name, extra = _LOCAL_HEADER.unpack(self._file.read(_LOCAL_HEADER.size))
+        return member.header_offset + _LOCAL_HEADER.size + int(name) + int(extra)
 
     def _check(self) -> None:
         names = [member.filename for member in self._members]

@@ -14,7 +14,7 @@ from badrepair.models.gate import allowed
 from badrepair.models.gate.layouts import BFLOAT16, RANDOM_STATE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
     from types import TracebackType
 
@@ -64,6 +64,7 @@ class Opened:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.let_through: tuple[Finding, ...] = ()
         self._confined = Confined(path, READER, ModelError)
         try:
             said, _ = self._confined.ask(do="describe")
@@ -90,16 +91,27 @@ class Opened:
     ) -> None:
         self._confined.close()
 
-    def require_harmless(self, *, trusted: bool = False) -> None:
+    def require_harmless(self, *, trusted: Collection[str] = ()) -> None:
         """Raise the first thing that is refused.
 
         Args:
-            trusted: Whether what `LOOSENED` names is let through.
+            trusted: `sha256:` and the digest of files in which what `LOOSENED` names passes.
         """
+        loosened = LOOSENED if self._is_among(trusted) else frozenset()
         for found in self.findings:
-            loosened = trusted and found.code in LOOSENED
-            if found.severity == "refused" and not loosened:
-                raise ModelError(found.code, self.path, found.sentence, found.hint)
+            if found.severity == "refused" and found.code not in loosened:
+                hint = self._way_out(found)
+                raise ModelError(found.code, self.path, found.sentence, hint)
+        self.let_through = tuple(found for found in self.findings if found.code in loosened)
+
+    def _is_among(self, trusted: Collection[str]) -> bool:
+        return bool(trusted) and f"sha256:{self._confined.sha256()}" in trusted
+
+    def _way_out(self, found: Finding) -> str:
+        if found.code not in LOOSENED:
+            return found.hint
+        digest = self._confined.sha256()
+        return f"{found.hint}; if you know who made it, --trust-model sha256:{digest}"
 
     def array(self, number: int) -> Array:
         """Return one of the arrays; see `Stored.first`.
