@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 from badrepair import exhibits, files, tables
 from badrepair.calibration import p_values
-from badrepair.cli import doubts, inputs, outputs
+from badrepair.cli import console, doubts, inputs, outputs
+from badrepair.copies import distinct
 from badrepair.defenses.max_softmax import MaxSoftmax
 from badrepair.defenses.strip import Strip
 from badrepair.detectors.file import Binding, detector_bytes
-from badrepair.errors import OptionError
+from badrepair.errors import DataError, OptionError
 from badrepair.evaluation import evaluate_detector
 from badrepair.guard_verdict import guard_verdict
 from badrepair.metrics import counting
 from badrepair.models import latency
 from badrepair.models.onnx_export import onnx_bytes, require_onnx
 from badrepair.models.save import require_guard_format
+from badrepair.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,7 +52,7 @@ def run(options: StripOptions, started: float) -> None:
     opened = inputs.open_data(
         options, model, options.model, classes=int(model.output_shape[-1]), test=options.test
     )
-    fitting, test = _parts(options, opened)
+    fitting, test = _parts(options, opened, defense)
     detector = defense.fit(model, fitting)
     floor = _floor(options).fit(model, fitting)
     report = evaluate_detector(
@@ -129,12 +131,31 @@ def _require_formats(targets: Sequence[Path]) -> None:
         raise OptionError("OutputTwice", twice[0], "expected different outputs, found this twice")
 
 
-def _parts(options: StripOptions, opened: Inputs) -> tuple[Dataset, Dataset]:
-    """Return the clean images that fit and those that measure."""
-    clean = inputs.require_clean(opened)
-    if opened.test is not None:
+def _parts(options: StripOptions, opened: Inputs, defense: Strip) -> tuple[Dataset, Dataset]:
+    """Return the clean images that fit and those that measure, without copies."""
+    clean = _without_copies(inputs.require_clean(opened))
+    if opened.test is None:
+        if round((1 - TEST_SHARE) * len(clean)) < defense.clean_images_needed:
+            raise defense.too_few(clean, share=1 - TEST_SHARE)
+        return clean.split(1 - TEST_SHARE, seed=options.seed)
+    assert options.test is not None
+    assert options.clean is not None
+    if files.same_content(options.test, options.clean):
         return clean, opened.test
-    return clean.split(1 - TEST_SHARE, seed=options.seed)
+    return clean, _without_copies(opened.test, beside=clean)
+
+
+def _without_copies(dataset: Dataset, *, beside: Dataset | None = None) -> Dataset:
+    """Return the images that are no copies of others, and say so if there are any."""
+    kept = distinct(dataset, beside=beside)
+    others = "others" if beside is None else f"others, or of images in {beside.name}"
+    if not len(kept):
+        problem = f"expected images of its own, found nothing but copies of {others}"
+        raise DataError("CopiesOnly", dataset.name, problem, "leave --test out, or give others")
+    if len(kept) < len(dataset):
+        dropped = counted(len(dataset) - len(kept), "image")
+        console.note(f"{dataset.name}: left out {dropped}: copies of {others}")
+    return kept
 
 
 def _measured_on(options: StripOptions, images: int) -> str:
@@ -212,7 +233,7 @@ def _sentences(
         " for a clean image, on average"
     )
     if len(detector.stages.looks) == 1:
-        stages = f"all {len(detector.overlays)} overlays are looked at"
+        stages = f"all {counted(len(detector.overlays), 'overlay')} are looked at"
         stages += (
             ""
             if options.exact
