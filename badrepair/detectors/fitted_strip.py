@@ -114,7 +114,7 @@ class FittedStrip:
         found = self.superimposer.entropies(
             self.superimposer.prepared(block), 0, len(self.overlays)
         )
-        found[~self.superimposer.answers(block)[1]] = 0
+        found[~self._known(block)] = 0
         found[self._sameness.of(block)] = np.nan
         return found
 
@@ -146,10 +146,7 @@ class FittedStrip:
 
     def flag(self, images: Images) -> NDArray[np.bool_]:
         """Return which images are flagged as poisoned, looking at few overlays, shape (N,)."""
-        parts = [
-            self._watched(block, self.superimposer.answers(block)[1]).flagged
-            for block in self._blocks(images)
-        ]
+        parts = [self._watched(block, self._known(block)).flagged for block in self._blocks(images)]
         return np.concatenate(parts) if parts else np.empty(0, dtype=bool)
 
     def examine(self, images: Images) -> Examination:
@@ -200,6 +197,22 @@ class FittedStrip:
             p_values=calibrations.p_values(self.calibration, watch.at_most),
             flagged=watch.flagged,
         )
+
+    def _known(self, block: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Return which images the network itself answers with numbers, shape (n,).
+
+        Images within the range of the overlays are taken for such; the others are tried.
+        """
+        within = np.abs([block.min(axis=(1, 2, 3)), block.max(axis=(1, 2, 3))]) <= self._largest
+        known = within.all(axis=0)
+        beyond = np.flatnonzero(~known)
+        if len(beyond):
+            known[beyond] = self.superimposer.answers(block[beyond])[1]
+        return known
+
+    @cached_property
+    def _largest(self) -> np.float32:
+        return np.float32(np.abs(self.overlays).max())
 
     def _watched(self, block: NDArray[np.float32], known: NDArray[np.bool_]) -> Watch:
         """Return what is known of a block of images when all are decided.

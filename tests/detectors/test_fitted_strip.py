@@ -188,3 +188,21 @@ def test_a_trojaned_image_is_flagged_after_the_first_look(overlays):
     )
     seen = detector.examine(showing([2], CLASSES, strength=1000.0))
     assert (seen.flagged.tolist(), seen.overlays_used.tolist()) == ([True], [4])
+
+
+def test_only_images_beyond_the_range_of_the_overlays_are_answered_for_that(fitted, monkeypatch):
+    asked = []
+    answers = fitted.superimposer.answers
+
+    def noted(images):
+        asked.append(len(images))
+        return answers(images)
+
+    monkeypatch.setattr(fitted.superimposer, "answers", noted)
+    largest = np.abs(fitted.overlays).max()
+    images = np.zeros((5, 1, 1, CLASSES + 1), np.float32)
+    images[:, 0, 0, 0] = [largest, -largest, 1.01 * largest, -1.01 * largest, np.nan]
+    fitted.flag(images)
+    assert asked == [3]
+    fitted.flag(images[:2])
+    assert asked == [3]
