@@ -5,24 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from badrepair import exhibits, files, tables
-from badrepair.calibration import p_values
-from badrepair.cli import console, doubts, inputs, outputs
+from badrepair import files, tables
+from badrepair.cli import console, doubts, inputs, outputs, telling
 from badrepair.copies import distinct
 from badrepair.defenses.max_softmax import MaxSoftmax
 from badrepair.defenses.strip import Strip
 from badrepair.detectors.file import Binding, detector_bytes
 from badrepair.errors import DataError, OptionError
 from badrepair.evaluation import evaluate_detector
-from badrepair.guard_verdict import guard_verdict
 from badrepair.metrics import counting
-from badrepair.models import latency
 from badrepair.models.onnx_export import onnx_bytes, require_onnx
 from badrepair.models.save import require_guard_format
 from badrepair.words import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     import keras
@@ -30,8 +27,7 @@ if TYPE_CHECKING:
     from badrepair.cli.inputs import Inputs
     from badrepair.cli.strip import StripOptions
     from badrepair.detectors.fitted_strip import FittedStrip
-    from badrepair.models.latency import Latency
-    from badrepair.types import Dataset, DetectionReport, Examination
+    from badrepair.types import Dataset
 
 # Of --clean, where no --test is given: the rest calibrates.
 TEST_SHARE = 0.25
@@ -64,8 +60,8 @@ def run(options: StripOptions, started: float) -> None:
         doubts.of_accuracy(report.before.clean.accuracy.value)
     doubts.of_files(options)
     made = _made(options, model, detector, opened)
-    speed, overlays = _speed(made, detector, model, test)
-    measured_on = _measured_on(options, len(test))
+    speed, overlays = telling.speed(made, detector, model, test)
+    measured_on = telling.measured_on(options, len(test))
     overlays_on_average = {name: float(one.overlays_used.mean()) for name, one in examined.items()}
     plan.finish(
         command="strip",
@@ -75,7 +71,7 @@ def run(options: StripOptions, started: float) -> None:
             tables.evaluation_table([("before", report.before), ("guarded", report.guarded)]),
             tables.latency_table(speed, overlays),
         ],
-        sentences=_sentences(options, detector, report, overlays_on_average, measured_on),
+        sentences=telling.sentences(options, detector, report, overlays_on_average, measured_on),
         reports={
             "before": (report.before, options.model),
             "guarded": (report.guarded, options.output[0]),
@@ -90,7 +86,7 @@ def run(options: StripOptions, started: float) -> None:
                 "overlays_used": overlays_on_average,
             },
             "speed": speed,
-            "figures": _figures(options, detector, report, sets, examined, opened),
+            "figures": telling.figures(options, detector, report, sets, examined, opened),
         },
         started=started,
     )
@@ -158,17 +154,6 @@ def _without_copies(dataset: Dataset, *, beside: Dataset | None = None) -> Datas
     return kept
 
 
-def _measured_on(options: StripOptions, images: int) -> str:
-    if options.test is None or options.clean is None:
-        return f"measured on {images} clean images that calibrated nothing (a part of --clean)"
-    if files.same_content(options.test, options.clean):
-        return (
-            f"measured on {images} clean images of --test, which holds the images of --clean: they"
-            " made the detector, and its rates say nothing of new images"
-        )
-    return f"measured on {images} clean images that calibrated nothing (--test)"
-
-
 def _made(
     options: StripOptions, model: keras.Model, detector: FittedStrip, opened: Inputs
 ) -> dict[Path, keras.Model | bytes]:
@@ -193,98 +178,3 @@ def _binding(options: StripOptions, model: keras.Model, opened: Inputs) -> Bindi
         classes=int(model.output_shape[-1]),
         color=options.color.value,
     )
-
-
-def _speed(
-    made: Mapping[Path, keras.Model | bytes],
-    detector: FittedStrip,
-    model: keras.Model,
-    test: Dataset,
-) -> tuple[dict[str, Latency], dict[str, float]]:
-    """Return how long each way to answer takes, and how many overlays it looks at."""
-    count = len(detector.overlays)
-    calls = max(1, detector.superimposer.mixes_a_call // (count + 1))
-    ways: dict[str, Any] = {
-        "unguarded": latency.of_keras(model, detector.superimposer.mixes_a_call),
-        "detector": detector.examine,
-    }
-    for path, content in made.items():
-        if path.suffix == ".onnx":
-            assert isinstance(content, bytes)
-            ways[path.name] = latency.of_onnx(content, calls)
-        elif path.suffix == ".keras":
-            ways[path.name] = latency.of_keras(content, calls)
-    measured = latency.latencies(ways, test.images)
-    many = detector.examine(test.images[: latency.MANY]).overlays_used.mean()
-    guards = {name: float(count) for name in ways if name not in {"unguarded", "detector"}}
-    return measured, {"detector": float(many), **guards}
-
-
-def _sentences(
-    options: StripOptions,
-    detector: FittedStrip,
-    report: DetectionReport,
-    overlays_used: Mapping[str, float],
-    measured_on: str,
-) -> list[str]:
-    choices = detector.choices
-    stages = (
-        f"the detector looks at {overlays_used['clean']:.1f} of {len(detector.overlays)} overlays"
-        " for a clean image, on average"
-    )
-    if len(detector.stages.looks) == 1:
-        stages = f"all {counted(len(detector.overlays), 'overlay')} are looked at"
-        stages += (
-            ""
-            if options.exact
-            else ": there are too few of them, or too few clean images, to stop earlier"
-        )
-    return [
-        choices["why"],
-        *([choices["mix"]] if choices["mix"] else []),
-        stages,
-        measured_on,
-        *guard_verdict(
-            report,
-            frr=options.frr,
-            calibration=options.calibration.value,
-            calibrated_on=len(detector.calibration),
-            asked=[name for name, _ in inputs.named_paths(options.poisoned, "--poisoned")],
-        ),
-    ]
-
-
-def _figures(
-    options: StripOptions,
-    detector: FittedStrip,
-    report: DetectionReport,
-    sets: Mapping[str, Dataset],
-    examined: Mapping[str, Examination],
-    opened: Inputs,
-) -> dict[str, Any]:
-    """Return what the record keeps for `plot`."""
-    clean, *poisoned = sets.values()
-    used = {name: one.overlays_used for name, one in examined.items()}
-    scores = {"clean": report.scores["clean"], **report.scores["poisoned"]}
-    return {
-        "entropies": {
-            "threshold": detector.threshold,
-            "calibration": detector.calibration,
-            **report.scores,
-            "false_rejection_target": options.frr,
-        },
-        "floor": report.floor_scores,
-        "overlays_used": {
-            "of": len(detector.overlays),
-            "clean": used.pop("clean"),
-            "poisoned": used,
-        },
-        "extremes": exhibits.extremes(
-            sets,
-            scores,
-            {name: p_values(detector.calibration, values) for name, values in scores.items()},
-            opened.input_range,
-        ),
-        "samples": exhibits.samples(detector.model, clean, poisoned, opened.input_range),
-        "superimposition": exhibits.superimposition(detector, clean, poisoned, opened.input_range),
-    }
