@@ -16,7 +16,7 @@ larger than that of a passed one, and p1 a share for every p0.
 
 h is log 100,000. By Lorden, "Procedures for reacting to a change in distribution", Annals of
 Mathematical Statistics 42, 1971, a false alarm then comes once in exp(h) = 100,000 images or more
-on average; at p0 = 1 % it is once in 16 million, and a share of 3 % is noticed after 826 images.
+on average; at p0 = 1 % it is once in 16 million, and a share of 3 % is noticed after about 830.
 """
 
 from __future__ import annotations

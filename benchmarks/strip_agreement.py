@@ -32,7 +32,8 @@ TRAINING, EPOCHS, POISON_RATE = 20_000, 3, 0.1
 FITS = (300, 600, 1_500)
 CLEAN, POISONED = 3_000, 2_000
 HEADS = ("network", "trigger", "seed", "accuracy", "attack success", "fitted on")
-MORE = ("agreement, clean", "agreement, poisoned", "overlays, clean", "overlays, poisoned", "FRR")
+MORE = ("agreement, clean", "agreement, poisoned", "overlays, clean", "overlays, poisoned")
+RATES = ("FRR", "FRR by all", "caught", "caught by all")
 
 
 @dataclass(frozen=True)
@@ -123,14 +124,15 @@ def judged(model: keras.Model, clean: Dataset, traffic: dict[str, np.ndarray]) -
     from badrepair import Strip
 
     detector = Strip(overlays=100, frr=0.01).fit(model, clean)
-    agreement, overlays, flagged = [], [], {}
-    for kind, images in traffic.items():
+    agreement, overlays, rates = [], [], []
+    for images in traffic.values():
         entropies = detector.entropies(images)
-        flagged[kind] = detector.flag(images)
+        flagged = detector.flag(images)
         by_all = np.nanmean(entropies, axis=1) < detector.threshold
-        agreement.append(f"{np.mean(flagged[kind] == by_all):.2%}")
+        agreement.append(f"{np.mean(flagged == by_all):.2%}")
         overlays.append(f"{detector.overlays_used(entropies).mean():.1f}")
-    return [*agreement, *overlays, f"{flagged['clean'].mean():.2%}"]
+        rates += [f"{flagged.mean():.2%}", f"{by_all.mean():.2%}"]
+    return [*agreement, *overlays, *rates]
 
 
 def main() -> None:
@@ -139,7 +141,8 @@ def main() -> None:
     parser.add_argument("--images", type=Path, default=FOLDER, help="folder of the IDX files")
     os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", KERAS_BACKEND="tensorflow")
     images = Images.read(parser.parse_args().images)
-    for cells in ((*HEADS, *MORE), ["---"] * len(HEADS + MORE)):
+    heads = (*HEADS, *MORE, *RATES)
+    for cells in (heads, ["---"] * len(heads)):
         print(f"| {' | '.join(cells)} |", flush=True)
     for build, make, seed in product((small_cnn, normed_cnn), (patch, blended), (0, 1)):
         attack = make()

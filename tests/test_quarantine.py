@@ -7,6 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
+from journal_rows import unreadable
 from PIL import Image
 
 from badrepair.data.unlabelled import ArrayRows, Block, PictureRows
@@ -102,6 +103,15 @@ def test_only_the_rows_that_are_new_are_copied(tmp_path):
     quarantine = arrays(tmp_path)
     whole = found(quarantine, {2, 5})
     quarantine.keep(Screened(whole.rows[4:], whole.block))
+    assert files(quarantine.folder) == ["05.png"]
+
+
+def test_an_image_that_cannot_be_read_is_no_copy(tmp_path):
+    quarantine = arrays(tmp_path)
+    whole = found(quarantine, {5})
+    rows = (*whole.rows[:3], unreadable(3), *whole.rows[4:])
+    readable = np.delete(np.arange(12), 3)
+    quarantine.keep(Screened(rows, Block(whole.block.pixels[readable], readable)))
     assert files(quarantine.folder) == ["05.png"]
 
 

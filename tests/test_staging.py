@@ -173,6 +173,51 @@ def test_the_overlay_that_tells_most_about_the_mean_comes_first():
     assert sorted(order) == list(range(12))
 
 
+def test_each_next_overlay_is_the_one_that_completes_those_before():
+    # Alone the second tells more than the third, but next to the first nothing.
+    random = np.random.default_rng(3)
+    one, noise, other = random.normal(size=(3, 2000))
+    entropies = np.c_[3 * one, one + noise / 2, other]
+    assert staging.most_telling(entropies).tolist() == [0, 2, 1]
+
+
+def test_an_overlay_that_does_not_count_is_taken_for_the_mean_of_its_image():
+    entropies = traffic(np.random.default_rng(7), 100, 8) + 5
+    holed = entropies.copy()
+    holed[::10, 3] = np.nan
+    filled = np.where(np.isnan(holed), np.nanmean(holed, axis=1)[:, None], holed)
+    (order, stages), (same, expected) = staging.learnt(holed), staging.learnt(filled)
+    assert order.tolist() == same.tolist()
+    np.testing.assert_allclose(stages.below, expected.below)
+    np.testing.assert_allclose(stages.above, expected.above)
+
+
+def test_only_images_with_low_means_say_how_far_a_mean_may_lie_below():
+    # Of eight overlays the first four foretell high means by 4 too high or too low, low ones well.
+    low = np.tile([[1.1, 0.9], [0.9, 1.1]], (20, 1))
+    high = np.tile([[9.0, 1.0], [1.0, 9.0]], (40, 1))
+    entropies = np.repeat(np.r_[low, high], 4, axis=1)
+    stages = staging._bands(entropies, entropies.mean(axis=1), np.arange(120) < 40)
+    foretold = stages.factor[0] * entropies[:, :4].mean(axis=1)
+    off = foretold - entropies.mean(axis=1)
+    assert stages.below[0] == pytest.approx((1 + 50 / 120) * max(off[:40].max(), 0))
+    assert stages.above[0] == pytest.approx((1 + 50 / 120) * max(-off.min(), 0))
+    assert off[40:].max() > off[:40].max() + 3
+
+
+def test_what_is_known_of_a_score_never_grows_from_look_to_look():
+    stages = Stages(
+        looks=np.array([1, 2, 3]), factor=np.ones(3), below=np.zeros(3) + 9, above=np.zeros(3)
+    )
+    watch = staging.Watch(1, stages, -5.0)
+    known = []
+    for entropy in (1.0, 5.0, 0.0):
+        watch.look(np.array([[entropy]]))
+        known.append(float(watch.at_most[0]))
+    # The upper ends are 1, 3 and 2.
+    assert known == [1.0, 1.0, 1.0]
+
+
 def test_overlays_that_tell_nothing_still_have_their_place():
     order = staging.most_telling(np.tile([1.0, 0.0, 2.0], (10, 1)))
     assert sorted(order) == [0, 1, 2]

@@ -5,22 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from badrepair import exhibits, files, tables
-from badrepair.calibration import p_values
-from badrepair.cli import doubts, inputs, outputs
+from badrepair import files, tables
+from badrepair.cli import console, doubts, inputs, outputs, telling
+from badrepair.copies import distinct
 from badrepair.defenses.max_softmax import MaxSoftmax
 from badrepair.defenses.strip import Strip
 from badrepair.detectors.file import Binding, detector_bytes
-from badrepair.errors import OptionError
+from badrepair.errors import DataError, OptionError
 from badrepair.evaluation import evaluate_detector
-from badrepair.guard_verdict import guard_verdict
 from badrepair.metrics import counting
-from badrepair.models import latency
 from badrepair.models.onnx_export import onnx_bytes, require_onnx
 from badrepair.models.save import require_guard_format
+from badrepair.words import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     import keras
@@ -28,8 +27,7 @@ if TYPE_CHECKING:
     from badrepair.cli.inputs import Inputs
     from badrepair.cli.strip import StripOptions
     from badrepair.detectors.fitted_strip import FittedStrip
-    from badrepair.models.latency import Latency
-    from badrepair.types import Dataset, DetectionReport, Examination
+    from badrepair.types import Dataset
 
 # Of --clean, where no --test is given: the rest calibrates.
 TEST_SHARE = 0.25
@@ -50,7 +48,7 @@ def run(options: StripOptions, started: float) -> None:
     opened = inputs.open_data(
         options, model, options.model, classes=int(model.output_shape[-1]), test=options.test
     )
-    fitting, test = _parts(options, opened)
+    fitting, test = _parts(options, opened, defense)
     detector = defense.fit(model, fitting)
     floor = _floor(options).fit(model, fitting)
     report = evaluate_detector(
@@ -62,8 +60,8 @@ def run(options: StripOptions, started: float) -> None:
         doubts.of_accuracy(report.before.clean.accuracy.value)
     doubts.of_files(options)
     made = _made(options, model, detector, opened)
-    speed, overlays = _speed(made, detector, model, test)
-    measured_on = _measured_on(options, len(test))
+    speed, overlays = telling.speed(made, detector, model, test)
+    measured_on = telling.measured_on(options, len(test))
     overlays_on_average = {name: float(one.overlays_used.mean()) for name, one in examined.items()}
     plan.finish(
         command="strip",
@@ -73,7 +71,7 @@ def run(options: StripOptions, started: float) -> None:
             tables.evaluation_table([("before", report.before), ("guarded", report.guarded)]),
             tables.latency_table(speed, overlays),
         ],
-        sentences=_sentences(options, detector, report, overlays_on_average, measured_on),
+        sentences=telling.sentences(options, detector, report, overlays_on_average, measured_on),
         reports={
             "before": (report.before, options.model),
             "guarded": (report.guarded, options.output[0]),
@@ -88,7 +86,7 @@ def run(options: StripOptions, started: float) -> None:
                 "overlays_used": overlays_on_average,
             },
             "speed": speed,
-            "figures": _figures(options, detector, report, sets, examined, opened),
+            "figures": telling.figures(options, detector, report, sets, examined, opened),
         },
         started=started,
     )
@@ -129,23 +127,31 @@ def _require_formats(targets: Sequence[Path]) -> None:
         raise OptionError("OutputTwice", twice[0], "expected different outputs, found this twice")
 
 
-def _parts(options: StripOptions, opened: Inputs) -> tuple[Dataset, Dataset]:
-    """Return the clean images that fit and those that measure."""
-    clean = inputs.require_clean(opened)
-    if opened.test is not None:
-        return clean, opened.test
-    return clean.split(1 - TEST_SHARE, seed=options.seed)
-
-
-def _measured_on(options: StripOptions, images: int) -> str:
-    if options.test is None or options.clean is None:
-        return f"measured on {images} clean images that calibrated nothing (a part of --clean)"
+def _parts(options: StripOptions, opened: Inputs, defense: Strip) -> tuple[Dataset, Dataset]:
+    """Return the clean images that fit and those that measure, without copies."""
+    clean = _without_copies(inputs.require_clean(opened))
+    if opened.test is None:
+        if round((1 - TEST_SHARE) * len(clean)) < defense.clean_images_needed:
+            raise defense.too_few(clean, share=1 - TEST_SHARE)
+        return clean.split(1 - TEST_SHARE, seed=options.seed)
+    assert options.test is not None
+    assert options.clean is not None
     if files.same_content(options.test, options.clean):
-        return (
-            f"measured on {images} clean images of --test, which holds the images of --clean: they"
-            " made the detector, and its rates say nothing of new images"
-        )
-    return f"measured on {images} clean images that calibrated nothing (--test)"
+        return clean, opened.test
+    return clean, _without_copies(opened.test, beside=clean)
+
+
+def _without_copies(dataset: Dataset, *, beside: Dataset | None = None) -> Dataset:
+    """Return the images that are no copies of others, and say so if there are any."""
+    kept = distinct(dataset, beside=beside)
+    others = "others" if beside is None else f"others, or of images in {beside.name}"
+    if not len(kept):
+        problem = f"expected images of its own, found nothing but copies of {others}"
+        raise DataError("CopiesOnly", dataset.name, problem, "leave --test out, or give others")
+    if len(kept) < len(dataset):
+        dropped = counted(len(dataset) - len(kept), "image")
+        console.note(f"{dataset.name}: left out {dropped}: copies of {others}")
+    return kept
 
 
 def _made(
@@ -172,98 +178,3 @@ def _binding(options: StripOptions, model: keras.Model, opened: Inputs) -> Bindi
         classes=int(model.output_shape[-1]),
         color=options.color.value,
     )
-
-
-def _speed(
-    made: Mapping[Path, keras.Model | bytes],
-    detector: FittedStrip,
-    model: keras.Model,
-    test: Dataset,
-) -> tuple[dict[str, Latency], dict[str, float]]:
-    """Return how long each way to answer takes, and how many overlays it looks at."""
-    count = len(detector.overlays)
-    calls = max(1, detector.superimposer.mixes_a_call // (count + 1))
-    ways: dict[str, Any] = {
-        "unguarded": latency.of_keras(model, detector.superimposer.mixes_a_call),
-        "detector": detector.examine,
-    }
-    for path, content in made.items():
-        if path.suffix == ".onnx":
-            assert isinstance(content, bytes)
-            ways[path.name] = latency.of_onnx(content, calls)
-        elif path.suffix == ".keras":
-            ways[path.name] = latency.of_keras(content, calls)
-    measured = latency.latencies(ways, test.images)
-    many = detector.examine(test.images[: latency.MANY]).overlays_used.mean()
-    guards = {name: float(count) for name in ways if name not in {"unguarded", "detector"}}
-    return measured, {"detector": float(many), **guards}
-
-
-def _sentences(
-    options: StripOptions,
-    detector: FittedStrip,
-    report: DetectionReport,
-    overlays_used: Mapping[str, float],
-    measured_on: str,
-) -> list[str]:
-    choices = detector.choices
-    stages = (
-        f"the detector looks at {overlays_used['clean']:.1f} of {len(detector.overlays)} overlays"
-        " for a clean image, on average"
-    )
-    if len(detector.stages.looks) == 1:
-        stages = f"all {len(detector.overlays)} overlays are looked at"
-        stages += (
-            ""
-            if options.exact
-            else ": there are too few of them, or too few clean images, to stop earlier"
-        )
-    return [
-        choices["why"],
-        *([choices["mix"]] if choices["mix"] else []),
-        stages,
-        measured_on,
-        *guard_verdict(
-            report,
-            frr=options.frr,
-            calibration=options.calibration.value,
-            calibrated_on=len(detector.calibration),
-            asked=[name for name, _ in inputs.named_paths(options.poisoned, "--poisoned")],
-        ),
-    ]
-
-
-def _figures(
-    options: StripOptions,
-    detector: FittedStrip,
-    report: DetectionReport,
-    sets: Mapping[str, Dataset],
-    examined: Mapping[str, Examination],
-    opened: Inputs,
-) -> dict[str, Any]:
-    """Return what the record keeps for `plot`."""
-    clean, *poisoned = sets.values()
-    used = {name: one.overlays_used for name, one in examined.items()}
-    scores = {"clean": report.scores["clean"], **report.scores["poisoned"]}
-    return {
-        "entropies": {
-            "threshold": detector.threshold,
-            "calibration": detector.calibration,
-            **report.scores,
-            "false_rejection_target": options.frr,
-        },
-        "floor": report.floor_scores,
-        "overlays_used": {
-            "of": len(detector.overlays),
-            "clean": used.pop("clean"),
-            "poisoned": used,
-        },
-        "extremes": exhibits.extremes(
-            sets,
-            scores,
-            {name: p_values(detector.calibration, values) for name, values in scores.items()},
-            opened.input_range,
-        ),
-        "samples": exhibits.samples(detector.model, clean, poisoned, opened.input_range),
-        "superimposition": exhibits.superimposition(detector, clean, poisoned, opened.input_range),
-    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -80,7 +80,7 @@ class StripOptions(DefenseOptions):
     ] = 0.95
     overlays: Annotated[
         int,
-        typer.Option(min=1, help="Clean images to superimpose.", rich_help_panel=DETECTOR),
+        typer.Option(min=2, help="Clean images to superimpose.", rich_help_panel=DETECTOR),
     ] = 100
     mix: Annotated[
         Mix,
@@ -175,18 +175,40 @@ def strip(options: StripOptions) -> None:
     run(options, started)
 
 
+# What makes a detector, and changes nothing in one that is made; with the defaults.
+_FITTING = {
+    field.name: field.default
+    for field in fields(StripOptions)
+    if field.name
+    in {
+        *("frr", "calibration", "confidence", "overlays", "mix", "image_weight", "overlay_weight"),
+        *("exact", "seed"),
+    }
+}
+
+
 def _require_sense(options: StripOptions) -> None:
     """Refuse options of the one half of the command with those of the other."""
     screening = options.screen is not None
     if screening == (options.detector is None):
         problem = "expected --detector and --screen together, found one of them"
-        raise OptionError("OptionMissing", "--detector" if screening else "--screen", problem)
+        hint = "strip --model FILE --clean FILE -o NAME.npz makes a detector"
+        where = "--detector" if screening else "--screen"
+        raise OptionError("OptionMissing", where, problem, hint)
     if not screening and options.model is None:
         raise OptionError("OptionMissing", "--model", "expected a model to guard, found none")
+    if not screening and options.clean is None:
+        problem = "expected a file of clean labelled images, found none"
+        raise OptionError("CleanMissing", "--clean", problem)
     fitting: dict[str, object] = {
         "--clean": options.clean,
         "--test": options.test,
         "--poisoned": options.poisoned,
+        "--label-key": options.label_key,
+        **{
+            f"--{name.replace('_', '-')}": getattr(options, name) != default
+            for name, default in _FITTING.items()
+        },
     }
     judging: dict[str, object] = {
         "--quarantine": options.quarantine,

@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from badrepair.calibration import CONFIDENCE, Kind, check_options, threshold
+from badrepair.copies import distinct
 from badrepair.errors import ModelError, OptionError
 from badrepair.models import guards, inference
 from badrepair.models.logits import logits_model
@@ -61,6 +62,8 @@ class MaxSoftmax:
     def fit(self, model: keras.Model, clean: Dataset) -> FittedMaxSoftmax:
         """Return a detector calibrated on clean data; the model is left untouched.
 
+        Copies of an image count once.
+
         Raises:
             DataError: There are too few clean images for the asked rate.
             ModelError: The network has one class only, of which it cannot be unsure.
@@ -69,7 +72,7 @@ class MaxSoftmax:
             problem = "expected a network of two classes or more, found one class"
             raise ModelError("UnsupportedTopology", model.name, problem)
         uncalibrated = FittedMaxSoftmax(defense=self, model=copy_model(model))
-        scores = uncalibrated.score(clean.images)
+        scores = uncalibrated.score(distinct(clean).images)
         return FittedMaxSoftmax(
             defense=self,
             model=uncalibrated.model,

@@ -19,6 +19,7 @@ import numpy as np
 
 from badrepair import calibration as calibrations
 from badrepair import staging
+from badrepair.copies import distinct
 from badrepair.detectors.fitted_strip import FittedStrip
 from badrepair.errors import DataError, OptionError
 from badrepair.models.superimposing import Superimposer
@@ -79,7 +80,7 @@ class Strip:
         )
         mixes = ", ".join([*WEIGHTS, "auto"])
         expected = {
-            "--overlays": (self.overlays >= 1, "of 1 or more", self.overlays),
+            "--overlays": (self.overlays >= 2, "of 2 or more", self.overlays),
             "--mix": (self.mix in mixes.split(", "), f"out of {mixes}", self.mix),
             "--image-weight": (_is_weight(self.image_weight), "above 0", self.image_weight),
             "--overlay-weight": (_is_weight(self.overlay_weight), "above 0", self.overlay_weight),
@@ -96,6 +97,8 @@ class Strip:
 
     def fit(self, model: keras.Model, clean: Dataset) -> FittedStrip:
         """Return a detector calibrated on clean data; the model is left untouched.
+
+        Copies of an image count once.
 
         Raises:
             DataError: There are too few clean images for the overlays and the asked rate.
@@ -119,20 +122,45 @@ class Strip:
 
     def _parts(self, clean: Dataset) -> tuple[Dataset, Dataset, Dataset]:
         """Return disjoint parts: the overlays, those that stages are learnt from, the others."""
-        if len(clean) <= self.overlays:
-            raise DataError(
-                "TooFewImages",
-                clean.name,
-                f"expected more than {self.overlays} clean images (the overlays, and others to"
-                f" calibrate on), found {len(clean)}",
-                "give more clean images, or fewer --overlays",
-            )
+        clean = distinct(clean)
+        if len(clean) < self.clean_images_needed:
+            raise self.too_few(clean)
+        needed = self._calibrating
         bank, rest = clean.split(self.overlays / len(clean), seed=self.seed)
-        needed = calibrations.needed(self.calibration, self.frr, self.confidence)
         learning = min(len(rest) // 2, len(rest) - needed, MOST_LEARNING)
         if self.exact or not staging.can_be_learnt(learning, self.overlays):
             learning = 0
         return bank, *rest.split(learning / len(rest), seed=self.seed)
+
+    @property
+    def clean_images_needed(self) -> int:
+        """Return how many different clean images the overlays and the asked rate need."""
+        return self.overlays + self._calibrating
+
+    @property
+    def _calibrating(self) -> int:
+        return calibrations.needed(self.calibration, self.frr, self.confidence)
+
+    def too_few(self, clean: Dataset, *, share: float = 1.0) -> DataError:
+        """Return the error that says how many clean images are needed, and for what.
+
+        Args:
+            clean: All that there are.
+            share: How much of them fits the detector; the rest measures.
+        """
+        least = math.ceil(self.clean_images_needed / share)
+        calibrating = f"{self._calibrating} that calibrate for a rate of {self.frr:g}"
+        if self.calibration == "pac":
+            calibrating += f" at {100 * self.confidence:g}% confidence"
+        parts = f"{self.overlays} overlays, {calibrating}"
+        hint = "give more clean images, fewer --overlays, or a larger --frr"
+        if share < 1:
+            parts += f", and {percent(1 - share)} to measure on"
+            hint += "; --test FILE measures on others"
+        problem = (
+            f"expected {least:,} different clean images or more ({parts}), found {len(clean):,}"
+        )
+        return DataError("TooFewImages", clean.name, problem, hint)
 
     def _mixing(self, model: keras.Model, overlays: NDArray[np.float32]) -> tuple[FittedStrip, str]:
         """Return an uncalibrated detector with the weights that were asked for, or found best."""

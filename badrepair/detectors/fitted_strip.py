@@ -104,19 +104,19 @@ class FittedStrip:
     def entropies(self, images: Images) -> NDArray[np.float64]:
         """Return the entropy of every mix in bits, shape (N, overlays).
 
-        NaN where the overlay is the image itself: no image is mixed with itself.
+        NaN where the overlay is the image itself: no image is mixed with itself. An image whose
+        own answer is no number counts as the surest: its mixes have no entropy.
         """
-        parts = [
-            np.where(
-                self._sameness.of(block),
-                np.nan,
-                self.superimposer.entropies(
-                    self.superimposer.prepared(block), 0, len(self.overlays)
-                ),
-            )
-            for block in self._blocks(images, IMAGES_A_STEP)
-        ]
+        parts = [self._entropies(block) for block in self._blocks(images, IMAGES_A_STEP)]
         return np.concatenate(parts) if parts else np.empty((0, len(self.overlays)))
+
+    def _entropies(self, block: NDArray[np.float32]) -> NDArray[np.float64]:
+        found = self.superimposer.entropies(
+            self.superimposer.prepared(block), 0, len(self.overlays)
+        )
+        found[~self._known(block)] = 0
+        found[self._sameness.of(block)] = np.nan
+        return found
 
     def score(self, images: Images) -> NDArray[np.float64]:
         """Return the score of the whole staged procedure, in bits, shape (N,).
@@ -146,7 +146,7 @@ class FittedStrip:
 
     def flag(self, images: Images) -> NDArray[np.bool_]:
         """Return which images are flagged as poisoned, looking at few overlays, shape (N,)."""
-        parts = [self._watched(block).flagged for block in self._blocks(images)]
+        parts = [self._watched(block, self._known(block)).flagged for block in self._blocks(images)]
         return np.concatenate(parts) if parts else np.empty(0, dtype=bool)
 
     def examine(self, images: Images) -> Examination:
@@ -188,17 +188,39 @@ class FittedStrip:
         return Sameness(self.overlays)
 
     def _examination(self, block: NDArray[np.float32]) -> Examination:
-        watch = self._watched(block)
+        answers, known = self.superimposer.answers(block)
+        watch = self._watched(block, known)
         return Examination(
-            answers=self.superimposer.answers(block),
+            answers=answers,
             entropies=watch.foretold,
             overlays_used=watch.looked,
             p_values=calibrations.p_values(self.calibration, watch.at_most),
             flagged=watch.flagged,
         )
 
-    def _watched(self, block: NDArray[np.float32]) -> Watch:
-        """Return what is known of a block of images when all are decided."""
+    def _known(self, block: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Return which images the network itself answers with numbers, shape (n,).
+
+        Images within the range of the overlays are taken for such; the others are tried.
+        """
+        within = np.abs([block.min(axis=(1, 2, 3)), block.max(axis=(1, 2, 3))]) <= self._largest
+        known = within.all(axis=0)
+        beyond = np.flatnonzero(~known)
+        if len(beyond):
+            known[beyond] = self.superimposer.answers(block[beyond])[1]
+        return known
+
+    @cached_property
+    def _largest(self) -> np.float32:
+        return np.float32(np.abs(self.overlays).max())
+
+    def _watched(self, block: NDArray[np.float32], known: NDArray[np.bool_]) -> Watch:
+        """Return what is known of a block of images when all are decided.
+
+        Args:
+            block: Shape (n, H, W, C).
+            known: Which of them the network itself answers with numbers.
+        """
         itself = self._sameness.of(block)
         prepared = self.superimposer.prepared(block)
         watch = staging.Watch(len(block), self.stages, self.threshold)
@@ -211,6 +233,7 @@ class FittedStrip:
                 wanted = max(end, ready + LEAST_A_CALL // len(watch.rows))
                 upto = min(wanted, len(self.overlays))
                 new = self.superimposer.entropies(prepared, ready, upto)
+                new[~known[watch.rows]] = 0
                 new[itself[watch.rows, ready:upto]] = np.nan
                 ahead, ready = np.c_[ahead, new], upto
             left = watch.look(ahead[:, : end - start])

@@ -25,6 +25,8 @@ SIZES = (25, 50, 100, 200, 400)
 # A larger call must be so much quicker an image: it takes more memory, too.
 WORTH_IT = 0.95
 ROUNDS = 5
+# A call that takes so long has no overhead to speak of.
+LONG_SECONDS = 0.5
 MOST_BYTES = 2**20
 
 
@@ -45,24 +47,34 @@ def best_call_size(what: str, run: Callable[[int], object]) -> int:
 
 
 def _quickest(run: Callable[[int], object]) -> int:
-    """Return the size from which on larger calls are no quicker an image."""
-    best, seconds = SIZES[0], _seconds_an_image(run, SIZES[0])
-    for size in SIZES[1:]:
-        found = _seconds_an_image(run, size)
-        if found > WORTH_IT * seconds:
-            break
-        best, seconds = size, found
+    """Return the size that takes the least an image; a larger one must be worth its memory.
+
+    The sizes take turns, and the best time of each counts, so that other work on the machine has
+    to last to mislead.
+    """
+    sizes = _affordable(run)
+    turns = [[_seconds_an_image(run, size) for size in sizes] for _ in range(ROUNDS)]
+    least = dict(zip(sizes, map(min, *turns), strict=True))
+    best = sizes[0]
+    for size in sizes[1:]:
+        if least[size] <= WORTH_IT * least[best]:
+            best = size
     return best
 
 
-def _seconds_an_image(run: Callable[[int], object], size: int) -> float:
-    run(size)
-    taken = []
-    for _ in range(ROUNDS):
-        start = time.perf_counter()
+def _affordable(run: Callable[[int], object]) -> list[int]:
+    """Return the sizes up to the first that takes long; each has then run before."""
+    for number, size in enumerate(SIZES, start=1):
         run(size)
-        taken.append(time.perf_counter() - start)
-    return min(taken) / size
+        if size * _seconds_an_image(run, size) > LONG_SECONDS:
+            return list(SIZES[:number])
+    return list(SIZES)
+
+
+def _seconds_an_image(run: Callable[[int], object], size: int) -> float:
+    start = time.perf_counter()
+    run(size)
+    return (time.perf_counter() - start) / size
 
 
 def _machine() -> str:

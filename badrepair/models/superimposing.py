@@ -82,11 +82,7 @@ class Superimposer:
         self.overlays = overlays
         self.weights = weights
         classifier = logits_model(model)
-        self._answers = tf.function(
-            lambda images: tf.argmax(classifier(images, training=False), axis=-1),
-            autograph=False,
-            input_signature=[tf.TensorSpec((None, *overlays.shape[1:]), tf.float32)],
-        )
+        self._answers = _answering(classifier, overlays.shape[1:])
         quick = quick_way(classifier, overlays, weights) if shortcut else None
         self._way = quick or plain_way(classifier, overlays, weights)
         self._entropies = self._way.entropies()
@@ -106,12 +102,16 @@ class Superimposer:
         floats = math.prod(self._way.bank.shape[1:])
         return self._batch_size or max(1, WORK_BYTES // (4 * floats))
 
-    def answers(self, images: Array) -> NDArray[np.int64]:
-        """Return the classes of the images themselves, shape (n,)."""
-        parts = [
-            self._answers(images[rows]).numpy() for rows in _pieces(len(images), self.mixes_a_call)
-        ]
-        return np.concatenate(parts) if parts else np.empty(0, np.int64)
+    def answers(self, images: Array) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Return the classes of the images themselves, and which of them are known, both (n,).
+
+        They are not where a probability is no number.
+        """
+        parts = [self._answers(images[rows]) for rows in _pieces(len(images), self.mixes_a_call)]
+        if not parts:
+            return np.empty(0, np.int64), np.empty(0, dtype=bool)
+        classes, known = (np.concatenate(one) for one in zip(*parts, strict=True))
+        return classes, known
 
     def prepared(self, images: Array) -> Prepared:
         """Return images ready to be mixed.
@@ -168,6 +168,19 @@ class Superimposer:
 
         network = json.dumps(self.model.get_config(), sort_keys=True, default=str)
         return best_call_size(f"{network} {bank.shape}", run)
+
+
+def _answering(classifier: keras.Model, shape: tuple[int, ...]) -> Any:
+    """Return a function from images to their classes, and to whether these are answers at all."""
+
+    def answers(images: Any) -> tuple[Any, Any]:
+        logits = classifier(images, training=False)
+        shares = tf.nn.softmax(logits)  # NaN where a logit is, or is beyond all numbers
+        known = tf.reduce_all(tf.math.is_finite(shares), axis=-1)
+        return tf.argmax(logits, axis=-1), known
+
+    signature = [tf.TensorSpec((None, *shape), tf.float32)]
+    return tf.function(answers, autograph=False, input_signature=signature)
 
 
 def _pieces(count: int, size: int) -> Iterator[slice]:

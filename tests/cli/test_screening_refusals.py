@@ -35,6 +35,23 @@ def test_options_that_make_no_sense_are_refused_before_the_run(
     assert listing(output.parent) == []
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        *(("--frr", 0.2), ("--overlays", 3), ("--calibration", "pac"), ("--confidence", 0.9)),
+        *(("--mix", "blend"), ("--image-weight", 0.5), ("--overlay-weight", 0.5), ("--exact",)),
+        *(("--seed", 1), ("--label-key", "label")),
+    ],
+    ids=lambda options: options[0],
+)
+def test_what_makes_a_detector_is_refused_for_one_that_is_made(
+    bench, detector_file, output, options
+):
+    outcome = screened(detector_file, bench.test, output, *options)
+    assert_refused(outcome, 2, "OptionMisplaced", options[0], "with --screen")
+    assert listing(output.parent) == []
+
+
 @pytest.mark.parametrize("name", ["rows", "rows.txt", "rows.keras"])
 def test_an_output_of_no_known_format_is_refused(bench, detector_file, tmp_path, name):
     outcome = screened(detector_file, bench.test, tmp_path / name)

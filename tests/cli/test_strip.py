@@ -199,7 +199,7 @@ def test_other_calibrations_are_named_in_the_result(bench, tmp_path, calibration
 def test_too_few_images_for_the_rate_says_how_many_are_needed(bench, tmp_path):
     options = ("--frr", "0.001", "--input-range", "0-1", "-o", tmp_path / "out.keras")
     outcome = run("strip", *bench.defended(), *options, "--overlays", 20)
-    assert_refused(outcome, 65, "TooFewImages", "999", "230", "--frr")
+    assert_refused(outcome, 65, "TooFewImages", "1,019", "999", "250", "--frr")
     assert listing(tmp_path) == []
 
 

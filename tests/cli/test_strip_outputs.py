@@ -174,6 +174,34 @@ def test_a_model_is_asked_for(bench, tmp_path):
     assert_refused(outcome, 2, "OptionMissing", "--model")
 
 
+def test_clean_images_are_asked_for_before_anything_is_loaded(bench, tmp_path):
+    outcome = run("strip", "--model", bench.model, "-o", tmp_path / "out.npz")
+    assert_refused(outcome, 2, "CleanMissing", "--clean")
+
+
+def test_copies_are_left_out_and_said_to_be(bench, tmp_path):
+    from badrepair import load_data, load_model
+    from badrepair.data import hdf5
+
+    clean = load_data(bench.clean, load_model(bench.model), input_range="as-is")
+    hdf5.write(clean.take(np.resize(np.arange(250), 400)), tmp_path / "doubled.h5")
+    hdf5.write(clean.take(np.arange(200, 250)), tmp_path / "some.h5")
+    options = ("--overlays", 5, "--frr", 0.05, "--input-range", "0-1", "-o")
+    outcome = done(
+        *("strip", "--model", bench.model, "--clean", tmp_path / "doubled.h5"),
+        *options,
+        tmp_path / "out.npz",
+    )
+    assert "doubled.h5: left out 150 images: copies of others\n" in outcome.err
+    assert "measured on 62 clean images" in outcome.out
+    refused = run(
+        *("strip", "--model", bench.model, "--clean", bench.clean, "--test", tmp_path / "some.h5"),
+        *options,
+        tmp_path / "more.npz",
+    )
+    assert_refused(refused, 65, "CopiesOnly", "some.h5")
+
+
 def test_more_confidence_needs_more_images(bench, tmp_path):
     options = ("--calibration", "pac", "--frr", 0.05, "--overlays", 5, "--input-range", "0-1")
     output = ("-o", tmp_path / "out.npz", "--overwrite")

@@ -145,7 +145,8 @@ def test_strip_4_overlays_and_calibration_share_no_image(model, clean, recording
     watched = dataclasses.replace(clean, images=recording(clean.images))
     fitted = Strip(overlays=8, frr=0.05).fit(model, watched)
     rows_read = [set(rows.tolist()) for _, rows in watched.images.reads]
-    bank, calibration = rows_read[0], set().union(*rows_read[1:])
+    # First all are looked at for copies.
+    bank, calibration = rows_read[1], set().union(*rows_read[2:])
     assert bank == set(fitted.overlays[:, 0, 0, -1].astype(int))
     assert not bank & calibration
     assert bank | calibration == set(range(80))
@@ -165,16 +166,52 @@ def test_strip_10_conformal_is_the_default():
     assert Strip().calibration == "conformal"
 
 
-def test_too_few_images_to_keep_the_promise_are_refused(model, clean):
-    with pytest.raises(DataError, match="needs 99 clean calibration images, there are 76"):
-        Strip(overlays=4, frr=0.01).fit(model, clean)
-
-
-@pytest.mark.parametrize("overlays", [80, 81])
-def test_overlays_that_leave_nothing_to_calibrate_on_are_refused(model, clean, overlays):
-    with pytest.raises(DataError, match=f"more than {overlays} clean images .* found 80") as caught:
-        Strip(overlays=overlays).fit(model, clean)
+@pytest.mark.parametrize(("overlays", "needed"), [(4, 103), (80, 179), (81, 180)])
+def test_too_few_images_are_refused_with_what_they_are_needed_for(model, clean, overlays, needed):
+    with pytest.raises(DataError) as caught:
+        Strip(overlays=overlays, frr=0.01).fit(model, clean)
     assert caught.value.code == "TooFewImages"
+    assert caught.value.problem == (
+        f"expected {needed} different clean images or more ({overlays} overlays, 99 that calibrate"
+        " for a rate of 0.01), found 80"
+    )
+
+
+def test_as_many_images_as_are_asked_for_are_enough(model, clean):
+    asked = Strip(overlays=4, frr=0.05)
+    assert asked.clean_images_needed == 23
+    asked.fit(model, clean.take(np.arange(23)))
+    with pytest.raises(DataError):
+        asked.fit(model, clean.take(np.arange(22)))
+
+
+def test_where_a_part_measures_more_are_needed(clean):
+    error = Strip(overlays=100, frr=0.01).too_few(clean, share=0.75)
+    # Of 266 three quarters are 199 and a half.
+    assert "expected 266 different" in error.problem
+    assert "25.00 % to measure on" in error.problem
+    assert "--test FILE" in error.hint
+
+
+def test_copies_of_an_image_count_once(model, clean):
+    once = Strip(overlays=6, frr=0.05).fit(model, clean)
+    doubled = Strip(overlays=6, frr=0.05).fit(model, clean.take(np.repeat(np.arange(80), 2)))
+    assert np.array_equal(doubled.overlays, once.overlays)
+    assert np.array_equal(doubled.calibration, once.calibration)
+
+
+def test_mixes_are_made_so_that_clean_images_keep_more_entropy(model):
+    # Of two classes at strength 2 a sum leaves 2, 2, 0, 0; half of each 1, 1, 0, 0.
+    labels = np.tile(np.arange(CLASSES), 20)
+    faint = Dataset(images=showing(labels, CLASSES, strength=2.0), labels=labels)
+    fitted = Strip(overlays=8, frr=0.05, mix="auto").fit(model, faint)
+    assert fitted.superimposer.weights == (0.5, 0.5)
+    assert fitted.choices["mix"].startswith("mixes are made by blend")
+
+
+def test_the_reason_counts_the_images_that_lie_below_and_not_those_at_the_threshold():
+    fitted = dataclasses.replace(detector(), calibration=np.array([0.1, 0.5, 0.5, 0.9]))
+    assert "1 of 4 clean calibration images lie below 0.5 bits" in fitted.choices["why"]
 
 
 def test_fitting_sees_clean_data_only():
@@ -232,7 +269,7 @@ def test_the_choices_say_what_was_done_and_why(model, clean):
 @pytest.mark.parametrize(
     ("settings", "option"),
     [
-        ({"overlays": 0}, "--overlays"),
+        ({"overlays": 1}, "--overlays"),
         ({"frr": 0}, "--frr"),
         ({"frr": 1}, "--frr"),
         ({"frr": math.nan}, "--frr"),

@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from fitted import fitted_strip
 from readers import reader, showing, written
 
 from badrepair import calibration
@@ -137,6 +138,34 @@ def test_an_overlay_as_an_image_is_left_out_of_its_own_looks(fitted):
     assert seen.flagged.tolist() == (fitted.score(fitted.overlays) < fitted.threshold).tolist()
 
 
+def test_an_overlay_behind_images_that_are_decided_is_left_out_of_its_own_looks(fitted, fresh):
+    # The first images are decided at the first look; the overlays behind them go on.
+    quick = fresh[fitted.examine(fresh).overlays_used == 4][:30]
+    images = np.concatenate([quick, fitted.overlays])
+    middle = dataclasses.replace(fitted, threshold=float(np.median(fitted.score(images))))
+    seen = middle.examine(images)
+    assert seen.flagged.tolist() == (middle.score(images) < middle.threshold).tolist()
+    whole = np.flatnonzero(seen.overlays_used == 20)
+    assert any(whole >= 30)
+    means = np.nanmean(middle.entropies(images), axis=1)
+    np.testing.assert_allclose(seen.entropies[whole], means[whole], atol=1e-6)
+
+
+def test_an_image_whose_own_answer_is_no_number_counts_as_the_surest():
+    # Its logits overflow; half of them, as in its mixes, do not.
+    overflowing = written([[3e38, 3e38, 0, 0]])
+    model = reader(4)
+    model.layers[-1].set_weights([2 * np.eye(5, 4)])
+    overlays = showing(range(4), 4, numbers=[100, 101, 102, 103])
+    detector = fitted_strip(model, overlays, (0.25, 0.25), threshold=0.1)
+    assert detector.superimposer.entropies(detector.superimposer.prepared(overflowing), 0, 1) > 0.9
+    assert detector.score(overflowing).tolist() == [0]
+    assert detector.flag(overflowing).tolist() == [True]
+    seen = detector.examine(overflowing)
+    assert (seen.flagged.tolist(), seen.entropies.tolist()) == ([True], [0])
+    assert inference.answers(detector.as_model(), overflowing).tolist() == [4]
+
+
 def test_the_guarded_network_decides_as_the_staged_detector(fitted):
     images = mixed_images(1000, 2).images
     seen = fitted.examine(images)
@@ -159,3 +188,21 @@ def test_a_trojaned_image_is_flagged_after_the_first_look(overlays):
     )
     seen = detector.examine(showing([2], CLASSES, strength=1000.0))
     assert (seen.flagged.tolist(), seen.overlays_used.tolist()) == ([True], [4])
+
+
+def test_only_images_beyond_the_range_of_the_overlays_are_answered_for_that(fitted, monkeypatch):
+    asked = []
+    answers = fitted.superimposer.answers
+
+    def noted(images):
+        asked.append(len(images))
+        return answers(images)
+
+    monkeypatch.setattr(fitted.superimposer, "answers", noted)
+    largest = np.abs(fitted.overlays).max()
+    images = np.zeros((5, 1, 1, CLASSES + 1), np.float32)
+    images[:, 0, 0, 0] = [largest, -largest, 1.01 * largest, -1.01 * largest, np.nan]
+    fitted.flag(images)
+    assert asked == [3]
+    fitted.flag(images[:2])
+    assert asked == [3]

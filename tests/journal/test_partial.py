@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import random
 import signal
@@ -143,6 +144,14 @@ def test_rows_of_another_run_are_refused_by_what_differs(path, part):
     begun(path, ROWS[:3])
     assert_invalid(path, f"another {part}", "PartialOther", {**RUN, part: "other"})
     assert resumed(path) == ROWS[:3]
+
+
+def test_rows_of_another_schema_are_refused(path):
+    begun(path, ROWS[:3])
+    head, rest = path.read_bytes().split(b"\n", 1)
+    changed = json.dumps({**json.loads(head), "schema": 2}).encode()
+    path.write_bytes(changed + b"\n" + rest)
+    assert_invalid(path, "another version", "PartialOther")
 
 
 @pytest.mark.parametrize(

@@ -303,6 +303,18 @@ def test_strip_1_an_answer_that_is_no_number_does_not_pass():
     assert inference.answers(guard, np.full((1, 2, 2, 1), 9.0)).tolist() == [2]
 
 
+def test_strip_1_mixes_that_are_no_number_do_not_pass():
+    # The image itself is answered with numbers; with a large overlay both logits overflow.
+    kernel = np.full((4, 2), 3e37, np.float32)
+    bank = np.full((2, 2, 2, 1), 9.0, np.float32)
+    guard = guards.entropy_guard(
+        raw_logits(kernel, np.zeros(2)), bank, **AT_ONCE, threshold_bits=0.5
+    )
+    image = np.zeros((1, 2, 2, 1), np.float32)
+    assert inference.answers(raw_logits(kernel, np.zeros(2)), image).tolist() == [0]
+    assert inference.answers(guard, image).tolist() == [2]
+
+
 def test_a_guard_cannot_be_guarded_again():
     plain, guarded = softmax_in_the_layer(KERNEL, BIAS), disagreement_guard(raw_logits)
     for attempt in (

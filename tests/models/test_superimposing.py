@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
+from keras import layers
 from starts import FRONTS, SHAPE, STARTS, network
 
 from badrepair.models import superimposing
@@ -86,3 +88,16 @@ def test_images_in_work_are_as_many_as_the_memory_takes(monkeypatch):
     assert len(mixer.prepared(IMAGES[:4]).values) == 4
     assert len(mixer.prepared(IMAGES[:5]).values) == 5
     assert len(mixer.prepared(IMAGES).values) == len(IMAGES)
+
+
+def test_a_class_is_not_known_where_a_probability_is_no_number():
+    entry = keras.Input((1, 1, 2))
+    dense = layers.Dense(2)
+    model = keras.Model(entry, dense(layers.Flatten()(entry)))
+    dense.set_weights([np.diag([2e38, 1.0]).astype(np.float32), np.zeros(2)])
+    mixer = Superimposer(model, np.zeros((2, 1, 1, 2), np.float32), (1.0, 1.0), batch_size=4)
+    images = np.float32([[0, 1], [5, 0], [-5, 1], [np.nan, 1]]).reshape(-1, 1, 1, 2)
+    classes, known = mixer.answers(images)
+    assert known.tolist() == [True, False, True, False]
+    assert classes[[0, 2]].tolist() == [1, 1]
+    assert [len(part) for part in mixer.answers(images[:0])] == [0, 0]
