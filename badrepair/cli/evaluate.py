@@ -98,9 +98,6 @@ def evaluate(options: EvaluateOptions) -> None:
         name: load_model(path, arch=options.arch, trusted=options.trust_model)
         for name, path in named
     }
-        name: load_model(path, arch=options.arch, trusted=options.trust_model)
-        for name, path in named
-    }
     reports = _reports(options, models, dict(named))
     measured = [outputs.evaluated(name, reports[name], path, {}) for name, path in named]
     content = records.report_json(measured)

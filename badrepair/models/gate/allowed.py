@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 NAME = 256
+MOST_LAYERS = 2_000
 
 
 def _names(text: str) -> frozenset[str]:
@@ -124,7 +125,22 @@ def walk(config: Any) -> Iterator[Finding]:
     Args:
         config: Parsed JSON (Any, since it is whatever the file holds).
     """
+    layers = _count_layers(config)
+    if layers > MOST_LAYERS:
+        problem = f"expected at most {MOST_LAYERS:,} layers, found {layers:,}"
+        yield Finding("LimitExceeded", "the network", problem)
     yield from _visit(config, _Place("", "", "the network"))
+
+
+def _count_layers(value: Any) -> int:
+    """Return how many layers there are, nested ones too."""
+    if isinstance(value, list):
+        return sum(_count_layers(item) for item in value)
+    if not isinstance(value, dict):
+        return 0
+    layers = value.get("layers")
+    own = len(layers) if isinstance(layers, list) else 0
+    return own + sum(_count_layers(item) for item in value.values())
 
 
 @dataclass(frozen=True)

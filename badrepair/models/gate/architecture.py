@@ -54,10 +54,18 @@ def layer_rows(config: Any, groups: tuple[Stored, ...]) -> list[LayerRow]:
         for group in groups
         if not group.is_random_state
     }
+    if config is None:
+        return [_weights_alone(group, sizes) for group in groups if group.name in sizes]
     return [
         LayerRow(printable(name), printable(kind), _settings(inside), sizes.get(plain, 0))
         for name, plain, kind, inside in _layers(config, "")
     ]
+
+
+def _weights_alone(group: Stored, sizes: Mapping[str, int]) -> LayerRow:
+    """Return what is known of a layer of which there are the weights only."""
+    shapes = ", ".join("x".join(map(str, shape)) for shape in group.shapes)
+    return LayerRow(printable(group.name), "weights", shapes, sizes[group.name])
 
 
 def input_shape(config: Any) -> tuple[int | None, ...] | None:

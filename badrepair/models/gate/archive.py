@@ -22,6 +22,7 @@ MEMBERS = {CONFIG, METADATA, WEIGHTS}
 # Keras stores its members as they are; what is packed may be so much larger.
 MOST_RATIO = 20
 MOST_PACKED_WEIGHTS = 2**28
+PIECE_BYTES = 2**20
 # What zipfile has been seen to raise on damaged files.
 FAULTS = (
     *(zlib.error, OSError, EOFError, RuntimeError, NotImplementedError, struct.error),
@@ -63,11 +64,23 @@ class Archive:
         member = self._zip.getinfo(WEIGHTS)
         with self._reading():
             if member.compress_type == zipfile.ZIP_STORED:
-                return io.BufferedReader(_Window(self._file, self._start(member), member.file_size))
+                part = _Window(self._file, self._start(member), member.file_size)
+                self._require_checksum(part, member)
+                return io.BufferedReader(part)
             if member.file_size > MOST_PACKED_WEIGHTS:
                 problem = f"{WEIGHTS} is packed and over {MOST_PACKED_WEIGHTS:,} bytes"
                 raise ModelError("ZipUnsafe", self._where, problem, "save it with Keras again")
             return io.BytesIO(self._zip.read(member))
+
+    def _require_checksum(self, part: io.RawIOBase, member: zipfile.ZipInfo) -> None:
+        """Raise Corrupt unless the bytes are those that were written."""
+        found = 0
+        while piece := part.read(PIECE_BYTES):
+            found = zlib.crc32(piece, found)
+        part.seek(0)
+        if found != member.CRC:
+            problem = f"the checksum of its member {member.filename} is wrong"
+            raise ModelError("Corrupt", self._where, problem, AGAIN)
 
     def _start(self, member: zipfile.ZipInfo) -> int:
         self._file.seek(member.header_offset)
