@@ -204,7 +204,7 @@ class FittedStrip:
         Images within the range of the overlays are taken for such; the others are tried.
         """
         within = np.abs([block.min(axis=(1, 2, 3)), block.max(axis=(1, 2, 3))]) <= self._largest
-        known = within.all(axis=0)
+        known = np.asarray(within.all(axis=0))
         beyond = np.flatnonzero(~known)
         if len(beyond):
             known[beyond] = self.superimposer.answers(block[beyond])[1]
