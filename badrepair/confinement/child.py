@@ -7,11 +7,13 @@ frames; it ends when either closes.
 from __future__ import annotations
 
 import resource
+import sys
 from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 from badrepair.confinement import wire
+from badrepair.confinement.landlock import restrict
 from badrepair.errors import BadrepairError, ResourceError
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 INPUT, OUTPUT = 0, 1
 MEMORY_BYTES = 2 * 2**30
 OPEN_FILES = 32
+# Where the system's own libraries are.
+LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib")
 # Of computing, for one question.
 CPU_SECONDS = 60
 
@@ -48,6 +52,7 @@ def main(descriptor: int, where: str, module: str, name: str) -> None:
         name: Its class.
     """
     kind: type[Reader] = getattr(import_module(module), name)
+    restrict({sys.prefix, sys.base_prefix, *(path for path in sys.path if path), *LIBRARIES})
     _limit()
     reader: Reader | None = None
     with suppress(wire.WireError, BrokenPipeError):
