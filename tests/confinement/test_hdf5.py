@@ -46,6 +46,22 @@ def test_numbers_in_a_usual_packing_pass(file, packing):
 
 
 @pytest.mark.parametrize(
+    ("said", "expected"),
+    [("bfloat16", []), ("float16", [("H5Dtype", "/a")]), (None, [("H5Dtype", "/a")])],
+)
+def test_pairs_of_bytes_pass_where_they_are_said_to_be_bfloat16(file, said, expected):
+    file["a"] = np.zeros(3, "V2")
+    if said:
+        file["a"].attrs["dtype"] = said
+    assert codes(file) == expected
+
+
+def test_a_bomb_of_bfloat16_is_one(file):
+    file.create_dataset("a", (2**28,), "V2").attrs["dtype"] = "bfloat16"
+    assert codes(file) == [("H5Bomb", "/a")]
+
+
+@pytest.mark.parametrize(
     "link",
     [h5py.SoftLink("/a"), h5py.SoftLink("/nowhere"), h5py.ExternalLink("/etc/passwd", "/a")],
     ids=["soft", "dangling", "external"],
