@@ -17,7 +17,7 @@ from badrepair.errors import ModelError
 from badrepair.models.weights import MISFIT_HINT, leaves, misfit
 
 if TYPE_CHECKING:
-    from collections.abc import KeysView
+    from collections.abc import Iterator, KeysView
 
     import keras
 
@@ -41,7 +41,7 @@ class NativeWeights:
 
     def require_fit(self, model: keras.Model) -> None:
         """Raise ModelError, WeightsMismatch, unless the network takes just these weights."""
-        wanted = Counter(tuple(one.shape) for one in model.weights)
+        wanted = Counter(tuple(one.shape) for one in _stored_variables(model))
         groups = (group for group in self.opened.groups if not group.is_random_state)
         if wanted != Counter(shape for group in groups for shape in group.shapes):
             raise self._misfit(model, "")
@@ -76,6 +76,12 @@ class NativeWeights:
         stored = sum(math.prod(shape) for shapes in found.values() for shape in shapes)
         counts = f"the network has {model.count_params():,} weights, the file {stored:,}"
         return ModelError("WeightsMismatch", self.opened.path, reason or counts, MISFIT_HINT)
+
+
+def _stored_variables(model: keras.Model) -> Iterator[Any]:
+    """Yield what Keras stores: a layer around another one may hold its weights a second time."""
+    for layer in model._flatten_layers():
+        yield from (*layer._trainable_variables, *layer._non_trainable_variables)
 
 
 class _Store(saving_lib.H5IOStore):  # type: ignore[misc]  # Keras ships no types

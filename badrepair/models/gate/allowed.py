@@ -61,10 +61,12 @@ INITIALIZERS = _names(
 REGULARIZERS = frozenset({"L1", "L1L2", "L2", "OrthogonalRegularizer"})
 CONSTRAINTS = frozenset({"MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm"})
 POLICIES = frozenset({"DTypePolicy", "FloatDTypePolicy", "Policy", "PolicyV1"})
+# All of Keras but two that fail once they are called: glu halves the channels that a layer
+# promises, and threshold needs two numbers that a name cannot give.
 ACTIVATIONS = _names(
     """
-    linear relu relu6 elu selu celu gelu glu silu swish mish leaky_relu tanh sigmoid exponential
-    softmax softmax_v2 log_softmax softplus softsign sparsemax squareplus threshold log_sigmoid
+    linear relu relu6 elu selu celu gelu silu swish mish leaky_relu tanh sigmoid exponential
+    softmax softmax_v2 log_softmax softplus softsign sparsemax squareplus log_sigmoid
     hard_sigmoid hard_silu hard_swish hard_tanh hard_shrink soft_shrink tanh_shrink
     sparse_plus sparse_sigmoid
     """
