@@ -15,7 +15,7 @@ import keras
 from keras.src.backend.common import global_state
 
 from badrepair.errors import ModelError
-from badrepair.models.surgery import nodes
+from badrepair.models.layer_outputs import outputs_of_layers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,12 +89,11 @@ def _check_topology(model: Any, path: Path) -> None:
     if [len(shape) for shape in outputs] != [2] or (outputs[0][1] or 0) < 2:
         problem = f"expected one output (N, classes) of two or more classes, found {_list(outputs)}"
         raise ModelError("UnsupportedTopology", path, problem)
-    for call in nodes(model._functional if isinstance(model, keras.Sequential) else model):
-        for tensor in call.outputs:
-            values = math.prod(size or 1 for size in tensor.shape[1:])
-            if values > MOST_VALUES:
-                problem = f"layer {call.operation.name} makes {values:,} values of one image"
-                raise ModelError("LimitExceeded", path, problem)
+    for name, shape in outputs_of_layers(model):
+        values = math.prod(size or 1 for size in shape[1:])
+        if values > MOST_VALUES:
+            problem = f"layer {name} makes {values:,} values of one image"
+            raise ModelError("LimitExceeded", path, problem)
 
 
 def _list(shapes: list[tuple[int | None, ...]]) -> str:

@@ -127,22 +127,28 @@ def walk(config: Any) -> Iterator[Finding]:
     Args:
         config: Parsed JSON (Any, since it is whatever the file holds).
     """
-    layers = _count_layers(config)
-    if layers > MOST_LAYERS:
-        problem = f"expected at most {MOST_LAYERS:,} layers, found {layers:,}"
+    calls = _count_calls(config, "config")
+    if calls > MOST_LAYERS:
+        problem = f"expected at most {MOST_LAYERS:,} layers, found {calls:,}"
         yield Finding("LimitExceeded", "the network", problem)
     yield from _visit(config, _Place("", "", "the network"))
 
 
-def _count_layers(value: Any) -> int:
-    """Return how many layers there are, nested ones too."""
+def _count_calls(value: Any, key: str) -> int:
+    """Return how many layers there are, each as often as it is called.
+
+    A nested network that is called twice runs twice what it holds, and so on: ten small networks
+    inside each other would keep Keras busy for ever.
+    """
     if isinstance(value, list):
-        return sum(_count_layers(item) for item in value)
+        # Keras 1 put the layers of a Sequential right into its config.
+        return sum(_count_calls(item, "layers" if key == "config" else key) for item in value)
     if not isinstance(value, dict):
         return 0
-    layers = value.get("layers")
-    own = len(layers) if isinstance(layers, list) else 0
-    return own + sum(_count_layers(item) for item in value.values())
+    nodes = value.get("inbound_nodes")
+    times = max(1, len(nodes)) if isinstance(nodes, list) else 1
+    inside = sum(_count_calls(item, name) for name, item in value.items())
+    return times * (inside + (key == "layers"))
 
 
 @dataclass(frozen=True)

@@ -194,6 +194,21 @@ def test_two_thousand_layers_pass_and_one_more_does_not():
     )
 
 
+def test_a_network_that_is_called_often_counts_as_often():
+    """Six networks inside each other, each called twenty times, are 64 million layers."""
+    config = network(layer())
+    for _ in range(6):
+        config = network({**config, "inbound_nodes": [{"args": [], "kwargs": {}}] * 20})
+    [fault] = walk(config)
+    assert (fault.code, fault.where) == ("LimitExceeded", "the network")
+
+
+@pytest.mark.parametrize("wrap", [lambda listed: listed, lambda listed: {"config": listed}])
+def test_the_layers_of_keras_1_are_counted_too(wrap):
+    assert codes(wrap([layer()] * allowed.MOST_LAYERS)) == []
+    assert codes(wrap([layer()] * (allowed.MOST_LAYERS + 1))) == ["LimitExceeded"]
+
+
 def test_everything_that_is_wrong_is_found_in_its_order():
     inner = network(layer("Lambda", "code"), layer(activation="odd"))
     inner["config"]["name"] = "inner"
