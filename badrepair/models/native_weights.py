@@ -7,6 +7,7 @@ fit: it asks for them by place, and gets arrays that were looked through.
 from __future__ import annotations
 
 import math
+import warnings
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     import keras
 
-    from badrepair.models.gate.opened import Opened, Shapes
+    from badrepair.models.gate.opened import Opened, Shapes, Stored
     from badrepair.views import Array
 
 ROOT, OLD_ROOT = "layers", "_layer_checkpoint_dependencies"
@@ -53,19 +54,27 @@ class NativeWeights:
             ModelError: WeightsMismatch; the network is then half filled and of no use.
         """
         missed: dict[int, tuple[Any, Exception]] = {}
-        saving_lib._load_state(
-            model,
-            weights_store=_Store(self.opened),
-            assets_store=None,
-            inner_path="",
-            visited_saveables=set(),
-            failed_saveables=set(),
-            error_msgs=missed,
-        )
+        store = _Store(self.opened)
+        with warnings.catch_warnings():
+            # Of layers that it misses, which become one error of ours.
+            warnings.simplefilter("ignore")
+            saving_lib._load_state(
+                model,
+                weights_store=store,
+                assets_store=None,
+                inner_path="",
+                visited_saveables=set(),
+                failed_saveables=set(),
+                error_msgs=missed,
+            )
         for _, error in missed.values():
             if isinstance(error, ModelError):
                 raise error
             raise self._misfit(model, " ".join(str(error).split())[:200]) from error
+        # Keras passes over what it does not find in lists of layers, without a word.
+        for group in self.opened.groups:
+            if not group.is_random_state and not store.has_given(group):
+                raise self._misfit(model, f"the network has no place for {group.name}")
 
     def _misfit(self, model: keras.Model, reason: str) -> ModelError:
         layers = (leaf for leaf in leaves(model) if leaf.weights)
@@ -91,6 +100,7 @@ class _Store(saving_lib.H5IOStore):  # type: ignore[misc]  # Keras ships no type
         self._opened = opened
         self._places = {group.place: group for group in opened.groups}
         self._here: dict[str, int] = {}
+        self._given: set[int] = set()
 
     def __bool__(self) -> bool:
         return True
@@ -115,4 +125,8 @@ class _Store(saving_lib.H5IOStore):  # type: ignore[misc]  # Keras ships no type
         return key in self._here
 
     def __getitem__(self, key: str) -> Array:
+        self._given.add(self._here[key])
         return self._opened.array(self._here[key])
+
+    def has_given(self, group: Stored) -> bool:
+        return self._given.issuperset(range(group.first, group.first + len(group.shapes)))
