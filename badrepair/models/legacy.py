@@ -13,7 +13,6 @@ import keras
 
 from badrepair.errors import ModelError
 from badrepair.models.gate.allowed import (
-    BLOCK_MODULE,
     BLOCKS,
     LAYERS,
     MODELS,
@@ -133,7 +132,7 @@ class _Converter:
         if _is_operation(entry):
             return described(OPERATION_MODULE, name, entry["config"])
         if name in BLOCKS:
-            return described(BLOCK_MODULE, name, entry["config"])
+            return described(BLOCKS[name], name, entry["config"])
         return described("keras.layers", name, self._config(entry["config"], name))
 
     def _input(self, config: Entry) -> Entry:

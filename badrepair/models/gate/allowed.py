@@ -27,7 +27,12 @@ MODELS = frozenset({"Functional", "Model", "Sequential"})
 OPERATIONS = _names(
     "Add Argmax Less Log Multiply NanToNum NotEqual Reshape Sort Subtract TrueDivide Where"
 )
-BLOCKS = frozenset({"LayerScale", "StochasticDepth"})
+# Layers that networks of Keras's own define for themselves, and where.
+BLOCKS = {
+    "CustomScaleLayer": "keras.src.applications.inception_resnet_v2",
+    "LayerScale": "keras.src.applications.convnext",
+    "StochasticDepth": "keras.src.applications.convnext",
+}
 LAYERS = frozenset(
     f"{family}{rank}D"
     for family in (
@@ -76,7 +81,6 @@ CODE = frozenset({"Lambda", "function", "__lambda__", "TFSMLayer", "TorchModuleW
 FOREIGN_OPERATIONS = frozenset({"TFOpLambda", "SlicingOpLambda", "ClassMethod", "InstanceProperty"})
 
 OPERATION_MODULE = "keras.src.ops.numpy"
-BLOCK_MODULE = "keras.src.applications.convnext"
 
 CODE_HINT = "badrepair never runs code from a model file; rebuild the network without it"
 LAYER_HINT = "only Keras's own layers without code are loaded"
@@ -107,7 +111,7 @@ NETWORK = (
         *("keras.src.models.sequential", "keras.src.models.model", "keras.src.engine.functional"),
     ),
     _kind(OPERATIONS, None, OPERATION_MODULE),
-    _kind(BLOCKS, None, BLOCK_MODULE),
+    *(_kind(frozenset({name}), None, module) for name, module in BLOCKS.items()),
 )
 # By the ending of the key; what stands anywhere else must be part of the network itself.
 SMALL = {

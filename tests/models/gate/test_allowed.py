@@ -45,6 +45,15 @@ def test_the_known_operations_pass_from_their_own_module(kind):
     assert codes(network(layer(kind, module="keras.src.ops.core"))) == ["LayerNotAllowed"]
 
 
+@pytest.mark.parametrize("kind", sorted(allowed.BLOCKS))
+def test_a_block_of_a_network_of_keras_passes_from_its_own_module(kind):
+    home = allowed.BLOCKS[kind]
+    assert found(network(layer(kind, module=home), layer(kind, module=None))) == []
+    others = {"keras.src.applications.resnet", *allowed.BLOCKS.values()} - {home}
+    for other in others:
+        assert codes(network(layer(kind, module=other))) == ["LayerNotAllowed"]
+
+
 @pytest.mark.parametrize(
     "name",
     [
