@@ -29,8 +29,8 @@ FAMILIES = {
     "Xception": 71,
 }
 CLASSES = 7
-# Keras does not know its own LayerScale in an .h5, and takes the operation Add for the layer.
-BEYOND_KERAS = {("ConvNeXtTiny", "h5"), ("MobileNetV3Small", "h5")}
+# Keras does not know its own blocks in an .h5, and takes the operation Add for the layer.
+BEYOND_KERAS = {(name, "h5") for name in ("ConvNeXtTiny", "InceptionResNetV2", "MobileNetV3Small")}
 
 
 def built(name):
