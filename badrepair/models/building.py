@@ -15,6 +15,7 @@ import keras
 from keras.src.backend.common import global_state
 
 from badrepair.errors import ModelError
+from badrepair.models.keras_words import in_one_line
 from badrepair.models.layer_outputs import outputs_of_layers
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def _unfilled(described: Described) -> keras.Model:
         return keras.saving.deserialize_keras_object(described.config, safe_mode=True)
     except Exception as error:
         # Keras raises whatever its layers raise on values that make no network.
-        problem = f"Keras cannot build the network: {' '.join(str(error).split())[:200]}"
+        problem = f"Keras cannot build the network: {in_one_line(error)}"
         raise ModelError("ConfigInvalid", described.path, problem) from error
 
 

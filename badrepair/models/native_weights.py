@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from keras.src.saving import saving_lib
 
+from badrepair.confinement.finding import printable
 from badrepair.errors import ModelError
+from badrepair.models.keras_words import in_one_line
 from badrepair.models.weights import MISFIT_HINT, leaves, misfit
 
 if TYPE_CHECKING:
@@ -70,11 +72,11 @@ class NativeWeights:
         for _, error in missed.values():
             if isinstance(error, ModelError):
                 raise error
-            raise self._misfit(model, " ".join(str(error).split())[:200]) from error
+            raise self._misfit(model, in_one_line(error)) from error
         # Keras passes over what it does not find in lists of layers, without a word.
         for group in self.opened.groups:
             if not group.is_random_state and not store.has_given(group):
-                raise self._misfit(model, f"the network has no place for {group.name}")
+                raise self._misfit(model, printable(f"the network has no place for {group.name}"))
 
     def _misfit(self, model: keras.Model, reason: str) -> ModelError:
         layers = (leaf for leaf in leaves(model) if leaf.weights)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import h5py
 
+from badrepair.confinement.finding import printable
 from badrepair.confinement.hdf5 import BFLOAT16, array_faults, is_bfloat16
 from badrepair.errors import ModelError
 from badrepair.models.gate.magic import EXPECTED
@@ -72,7 +73,7 @@ def groups(file: h5py.Group, layout: Layout, where: str) -> list[Group]:
 
 def unknown(file: h5py.File, where: str) -> ModelError:
     """Return the error that says what is in a file without weights."""
-    keys = ", ".join(list(file)[:5]) or "nothing"
+    keys = printable(", ".join(list(file)[:5]))[:200] or "nothing"
     hint = "this looks like a data file" if {"data", "label"} & set(file) else ""
     return ModelError("UnknownFormat", where, f"{EXPECTED}, found HDF5 with {keys}", hint)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
+from badrepair.confinement.finding import printable
 from badrepair.confinement.hdf5 import BFLOAT16, faults_named, look_through
 from badrepair.errors import ModelError
 from badrepair.models.gate import layouts
@@ -91,7 +92,9 @@ class ModelReader:
         finite = np.isfinite(values) if bits is None else (bits & 0x7F80) != 0x7F80
         count = int(values.size - finite.sum())
         if count:
-            problem = f"layer {group.name} holds {count} weights that are NaN or infinite"
+            problem = (
+                f"layer {printable(group.name)[:80]} holds {count} weights that are NaN or infinite"
+            )
             hint = "the file is damaged or diverged"
             raise ModelError("WeightsNotFinite", self._where, problem, hint)
 
