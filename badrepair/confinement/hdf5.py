@@ -29,6 +29,7 @@ FILTERS = {
     h5py.h5z.FILTER_LZF: "lzf",
 }
 NUMBERS = "biuf"
+BFLOAT16 = "bfloat16"
 MOST_OBJECTS = 100_000
 MOST_AXES = 6
 MOST_ITEM_BYTES = 8
@@ -94,11 +95,17 @@ def array_faults(item: Any, label: str) -> Iterator[Finding]:
         yield Finding("H5Virtual", label, "it is virtual, a view of other arrays")
     dtype = item.dtype
     numbers = dtype.kind in NUMBERS and not dtype.fields and dtype.itemsize <= MOST_ITEM_BYTES
-    if not numbers:
+    if not numbers and not is_bfloat16(item):
         problem = f"it holds {dtype}: expected an array of numbers"
         yield Finding("H5Dtype", label, problem)
         return
     yield from _size_faults(item, label)
+
+
+def is_bfloat16(item: h5py.Dataset) -> bool:
+    """Return whether an array holds bfloat16, which Keras 3 stores as pairs of bytes."""
+    said = item.attrs.get("dtype")
+    return item.dtype == np.dtype("V2") and isinstance(said, str) and said == BFLOAT16
 
 
 def _size_faults(item: h5py.Dataset, label: str) -> Iterator[Finding]:

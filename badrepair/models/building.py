@@ -15,7 +15,8 @@ import keras
 from keras.src.backend.common import global_state
 
 from badrepair.errors import ModelError
-from badrepair.models.surgery import nodes
+from badrepair.models.keras_words import in_one_line
+from badrepair.models.layer_outputs import outputs_of_layers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,7 +77,7 @@ def _unfilled(described: Described) -> keras.Model:
         return keras.saving.deserialize_keras_object(described.config, safe_mode=True)
     except Exception as error:
         # Keras raises whatever its layers raise on values that make no network.
-        problem = f"Keras cannot build the network: {' '.join(str(error).split())[:200]}"
+        problem = f"Keras cannot build the network: {in_one_line(error)}"
         raise ModelError("ConfigInvalid", described.path, problem) from error
 
 
@@ -89,12 +90,11 @@ def _check_topology(model: Any, path: Path) -> None:
     if [len(shape) for shape in outputs] != [2] or (outputs[0][1] or 0) < 2:
         problem = f"expected one output (N, classes) of two or more classes, found {_list(outputs)}"
         raise ModelError("UnsupportedTopology", path, problem)
-    for call in nodes(model._functional if isinstance(model, keras.Sequential) else model):
-        for tensor in call.outputs:
-            values = math.prod(size or 1 for size in tensor.shape[1:])
-            if values > MOST_VALUES:
-                problem = f"layer {call.operation.name} makes {values:,} values of one image"
-                raise ModelError("LimitExceeded", path, problem)
+    for name, shape in outputs_of_layers(model):
+        values = math.prod(size or 1 for size in shape[1:])
+        if values > MOST_VALUES:
+            problem = f"layer {name} makes {values:,} values of one image"
+            raise ModelError("LimitExceeded", path, problem)
 
 
 def _list(shapes: list[tuple[int | None, ...]]) -> str:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
+from badrepair.confinement.finding import printable
 from badrepair.errors import ModelError
 from badrepair.models.gate.allowed import (
-    BLOCK_MODULE,
     BLOCKS,
     LAYERS,
     MODELS,
@@ -71,7 +71,7 @@ def modern(config: Any, path: Path, version: str = "") -> Entry:
         return _Converter(path, version).network(config)
     except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
         problem = f"the config is broken: {type(error).__name__} {error}"
-        raise ModelError("ConfigInvalid", path, problem[:200]) from error
+        raise ModelError("ConfigInvalid", path, printable(problem)[:200]) from error
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class _Converter:
         if _is_operation(entry):
             return described(OPERATION_MODULE, name, entry["config"])
         if name in BLOCKS:
-            return described(BLOCK_MODULE, name, entry["config"])
+            return described(BLOCKS[name], name, entry["config"])
         return described("keras.layers", name, self._config(entry["config"], name))
 
     def _input(self, config: Entry) -> Entry:
@@ -179,7 +179,8 @@ class _Converter:
         return RENAMED_STRINGS.get((key, value), value)
 
     def _unsupported(self, layer: str, problem: str) -> ModelError:
-        return ModelError("UnsupportedTopology", self.path, f"layer {layer}: {problem}")
+        shown = printable(f"layer {layer}: {problem}")[:400]
+        return ModelError("UnsupportedTopology", self.path, shown)
 
 
 def entry_shape(entry: Entry) -> list[int | None] | None:

@@ -7,21 +7,24 @@ fit: it asks for them by place, and gets arrays that were looked through.
 from __future__ import annotations
 
 import math
+import warnings
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from keras.src.saving import saving_lib
 
+from badrepair.confinement.finding import printable
 from badrepair.errors import ModelError
+from badrepair.models.keras_words import in_one_line
 from badrepair.models.weights import MISFIT_HINT, leaves, misfit
 
 if TYPE_CHECKING:
-    from collections.abc import KeysView
+    from collections.abc import Iterator, KeysView
 
     import keras
 
-    from badrepair.models.gate.opened import Opened, Shapes
+    from badrepair.models.gate.opened import Opened, Shapes, Stored
     from badrepair.views import Array
 
 ROOT, OLD_ROOT = "layers", "_layer_checkpoint_dependencies"
@@ -41,7 +44,7 @@ class NativeWeights:
 
     def require_fit(self, model: keras.Model) -> None:
         """Raise ModelError, WeightsMismatch, unless the network takes just these weights."""
-        wanted = Counter(tuple(one.shape) for one in model.weights)
+        wanted = Counter(tuple(one.shape) for one in _stored_variables(model))
         groups = (group for group in self.opened.groups if not group.is_random_state)
         if wanted != Counter(shape for group in groups for shape in group.shapes):
             raise self._misfit(model, "")
@@ -53,19 +56,27 @@ class NativeWeights:
             ModelError: WeightsMismatch; the network is then half filled and of no use.
         """
         missed: dict[int, tuple[Any, Exception]] = {}
-        saving_lib._load_state(
-            model,
-            weights_store=_Store(self.opened),
-            assets_store=None,
-            inner_path="",
-            visited_saveables=set(),
-            failed_saveables=set(),
-            error_msgs=missed,
-        )
+        store = _Store(self.opened)
+        with warnings.catch_warnings():
+            # Of layers that it misses, which become one error of ours.
+            warnings.simplefilter("ignore")
+            saving_lib._load_state(
+                model,
+                weights_store=store,
+                assets_store=None,
+                inner_path="",
+                visited_saveables=set(),
+                failed_saveables=set(),
+                error_msgs=missed,
+            )
         for _, error in missed.values():
             if isinstance(error, ModelError):
                 raise error
-            raise self._misfit(model, " ".join(str(error).split())[:200]) from error
+            raise self._misfit(model, in_one_line(error)) from error
+        # Keras passes over what it does not find in lists of layers, without a word.
+        for group in self.opened.groups:
+            if not group.is_random_state and not store.has_given(group):
+                raise self._misfit(model, printable(f"the network has no place for {group.name}"))
 
     def _misfit(self, model: keras.Model, reason: str) -> ModelError:
         layers = (leaf for leaf in leaves(model) if leaf.weights)
@@ -78,6 +89,12 @@ class NativeWeights:
         return ModelError("WeightsMismatch", self.opened.path, reason or counts, MISFIT_HINT)
 
 
+def _stored_variables(model: keras.Model) -> Iterator[Any]:
+    """Yield what Keras stores: a layer around another one may hold its weights a second time."""
+    for layer in model._flatten_layers():
+        yield from (*layer._trainable_variables, *layer._non_trainable_variables)
+
+
 class _Store(saving_lib.H5IOStore):  # type: ignore[misc]  # Keras ships no types
     """What Keras asks for weights by place; Keras takes nothing but its own kind of store."""
 
@@ -85,6 +102,7 @@ class _Store(saving_lib.H5IOStore):  # type: ignore[misc]  # Keras ships no type
         self._opened = opened
         self._places = {group.place: group for group in opened.groups}
         self._here: dict[str, int] = {}
+        self._given: set[int] = set()
 
     def __bool__(self) -> bool:
         return True
@@ -109,4 +127,8 @@ class _Store(saving_lib.H5IOStore):  # type: ignore[misc]  # Keras ships no type
         return key in self._here
 
     def __getitem__(self, key: str) -> Array:
+        self._given.add(self._here[key])
         return self._opened.array(self._here[key])
+
+    def has_given(self, group: Stored) -> bool:
+        return self._given.issuperset(range(group.first, group.first + len(group.shapes)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from badrepair.confinement.finding import printable
 from badrepair.errors import ModelError
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ def misfit(path: Path, expected: Mapping[str, Shapes], found: Mapping[str, Shape
             problem = f"layer {layer} expects {_list(expected[layer])}, found {_list(found[layer])}"
         if problem:
             break
-    return ModelError("WeightsMismatch", path, problem, MISFIT_HINT)
+    return ModelError("WeightsMismatch", path, printable(problem), MISFIT_HINT)
 
 
 def _list(shapes: Shapes) -> str:

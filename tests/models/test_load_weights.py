@@ -16,6 +16,8 @@ from old_keras import (
     write_whole,
 )
 
+from badrepair.scanning import scan
+
 
 def test_weights_of_another_shape_are_a_mismatch_that_names_the_layer(tmp_path):
     weights = small_weights()
@@ -66,6 +68,21 @@ def test_weights_that_are_no_numbers_are_found_in_a_keras_file(tmp_path):
     error = refusal(tmp_path / "bad.keras")
     assert error.code == "WeightsNotFinite"
     assert error.problem == "layer dense_1 holds 216 weights that are NaN or infinite"
+
+
+def test_names_in_a_file_of_weights_steer_no_terminal(tmp_path):
+    evil = "\x1b[31m\n"
+    weights = {**small_weights(), evil: {"kernel": np.zeros((3, 3), np.float32)}}
+    error = refusal(write_whole(tmp_path / "bad.h5", small_config(), weights))
+    assert error.problem == r"the network has no place for layer \x1b[31m\n with (3, 3)"
+    weights = {evil: {"kernel": np.full((3, 3), np.nan, np.float32)}}
+    scanned = scan(write_whole(tmp_path / "nan.h5", small_config(), weights))
+    assert scanned.findings[0].problem == (
+        r"layer \x1b[31m\n holds 9 weights that are NaN or infinite"
+    )
+    with h5py.File(tmp_path / "data.h5", "w") as file:
+        file[evil] = np.zeros(3)
+    assert refusal(tmp_path / "data.h5").problem.endswith(r"found HDF5 with \x1b[31m\n")
 
 
 def relink(path, link):

@@ -27,7 +27,12 @@ MODELS = frozenset({"Functional", "Model", "Sequential"})
 OPERATIONS = _names(
     "Add Argmax Less Log Multiply NanToNum NotEqual Reshape Sort Subtract TrueDivide Where"
 )
-BLOCKS = frozenset({"LayerScale", "StochasticDepth"})
+# Layers that networks of Keras's own define for themselves, and where.
+BLOCKS = {
+    "CustomScaleLayer": "keras.src.applications.inception_resnet_v2",
+    "LayerScale": "keras.src.applications.convnext",
+    "StochasticDepth": "keras.src.applications.convnext",
+}
 LAYERS = frozenset(
     f"{family}{rank}D"
     for family in (
@@ -61,10 +66,12 @@ INITIALIZERS = _names(
 REGULARIZERS = frozenset({"L1", "L1L2", "L2", "OrthogonalRegularizer"})
 CONSTRAINTS = frozenset({"MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm"})
 POLICIES = frozenset({"DTypePolicy", "FloatDTypePolicy", "Policy", "PolicyV1"})
+# All of Keras but two that fail once they are called: glu halves the channels that a layer
+# promises, and threshold needs two numbers that a name cannot give.
 ACTIVATIONS = _names(
     """
-    linear relu relu6 elu selu celu gelu glu silu swish mish leaky_relu tanh sigmoid exponential
-    softmax softmax_v2 log_softmax softplus softsign sparsemax squareplus threshold log_sigmoid
+    linear relu relu6 elu selu celu gelu silu swish mish leaky_relu tanh sigmoid exponential
+    softmax softmax_v2 log_softmax softplus softsign sparsemax squareplus log_sigmoid
     hard_sigmoid hard_silu hard_swish hard_tanh hard_shrink soft_shrink tanh_shrink
     sparse_plus sparse_sigmoid
     """
@@ -74,7 +81,6 @@ CODE = frozenset({"Lambda", "function", "__lambda__", "TFSMLayer", "TorchModuleW
 FOREIGN_OPERATIONS = frozenset({"TFOpLambda", "SlicingOpLambda", "ClassMethod", "InstanceProperty"})
 
 OPERATION_MODULE = "keras.src.ops.numpy"
-BLOCK_MODULE = "keras.src.applications.convnext"
 
 CODE_HINT = "badrepair never runs code from a model file; rebuild the network without it"
 LAYER_HINT = "only Keras's own layers without code are loaded"
@@ -105,7 +111,7 @@ NETWORK = (
         *("keras.src.models.sequential", "keras.src.models.model", "keras.src.engine.functional"),
     ),
     _kind(OPERATIONS, None, OPERATION_MODULE),
-    _kind(BLOCKS, None, BLOCK_MODULE),
+    *(_kind(frozenset({name}), None, module) for name, module in BLOCKS.items()),
 )
 # By the ending of the key; what stands anywhere else must be part of the network itself.
 SMALL = {
@@ -125,22 +131,28 @@ def walk(config: Any) -> Iterator[Finding]:
     Args:
         config: Parsed JSON (Any, since it is whatever the file holds).
     """
-    layers = _count_layers(config)
-    if layers > MOST_LAYERS:
-        problem = f"expected at most {MOST_LAYERS:,} layers, found {layers:,}"
+    calls = _count_calls(config, "config")
+    if calls > MOST_LAYERS:
+        problem = f"expected at most {MOST_LAYERS:,} layers, found {calls:,}"
         yield Finding("LimitExceeded", "the network", problem)
     yield from _visit(config, _Place("", "", "the network"))
 
 
-def _count_layers(value: Any) -> int:
-    """Return how many layers there are, nested ones too."""
+def _count_calls(value: Any, key: str) -> int:
+    """Return how many layers there are, each as often as it is called.
+
+    A nested network that is called twice runs twice what it holds, and so on: ten small networks
+    inside each other would keep Keras busy for ever.
+    """
     if isinstance(value, list):
-        return sum(_count_layers(item) for item in value)
+        # Keras 1 put the layers of a Sequential right into its config.
+        return sum(_count_calls(item, "layers" if key == "config" else key) for item in value)
     if not isinstance(value, dict):
         return 0
-    layers = value.get("layers")
-    own = len(layers) if isinstance(layers, list) else 0
-    return own + sum(_count_layers(item) for item in value.values())
+    nodes = value.get("inbound_nodes")
+    times = max(1, len(nodes)) if isinstance(nodes, list) else 1
+    inside = sum(_count_calls(item, name) for name, item in value.items())
+    return times * (inside + (key == "layers"))
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ class Archive:
         ModelError: UnknownFormat, Truncated, Corrupt, ZipUnsafe or WeightsMissing.
     """
 
-    def __init__(self, file: IO[bytes], where: str) -> None:
+    def __init__(self, file: io.BufferedIOBase, where: str) -> None:
         self._file, self._where = file, where
         with self._reading():
             self._zip = zipfile.ZipFile(file)
@@ -114,7 +114,7 @@ class Archive:
 class _Window(io.RawIOBase):
     """A part of a file, read as a file of its own."""
 
-    def __init__(self, file: IO[bytes], start: int, size: int) -> None:
+    def __init__(self, file: io.BufferedIOBase, start: int, size: int) -> None:
         self._file, self._start, self._size, self._at = file, start, size, 0
 
     def readable(self) -> bool:
@@ -134,10 +134,9 @@ class _Window(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         self._file.seek(self._start + self._at)
         left = max(0, min(len(buffer), self._size - self._at))
-        content = self._file.read(left)
-        buffer[: len(content)] = content
-        self._at += len(content)
-        return len(content)
+        count = self._file.readinto(memoryview(buffer)[:left])
+        self._at += count
+        return count
 
 
 def _problem(member: zipfile.ZipInfo, names: list[str]) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from badrepair.errors import ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 MOST_BYTES = 32 * 2**20
 DEPTH = 40
@@ -25,7 +26,9 @@ def parsed(text: bytes, where: str) -> Any:
     if len(text) > MOST_BYTES:
         raise too_large(where)
     try:
-        value = json.loads(text, object_pairs_hook=_once, parse_constant=_refuse)
+        value = json.loads(
+            text, object_pairs_hook=_once, parse_constant=_refuse, parse_float=_finite
+        )
     except RecursionError as error:
         raise ModelError("LimitExceeded", where, "its JSON is nested too deep") from error
     except ValueError as error:
@@ -52,11 +55,17 @@ def _refuse(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number of JSON")
 
 
+def _finite(digits: str) -> float:
+    """Return a number, which JSON can write larger than there is room for."""
+    value = float(digits)
+    return value if math.isfinite(value) else _refuse(digits[:20])
+
+
 def _check_size(value: Any, where: str) -> None:
     level, count = [value], 0
     for _ in range(DEPTH):
         count += len(level)
-        if any(isinstance(one, str) and len(one) > TEXT for one in level):
+        if any(len(text) > TEXT for one in level for text in _texts(one)):
             raise ModelError("LimitExceeded", where, f"a text is longer than {TEXT:,} characters")
         level = [child for one in level for child in _children(one)]
         if not level:
@@ -64,6 +73,12 @@ def _check_size(value: Any, where: str) -> None:
         if count + len(level) > NODES:
             raise ModelError("LimitExceeded", where, f"the config has over {NODES:,} entries")
     raise ModelError("LimitExceeded", where, f"the config is nested more than {DEPTH} deep")
+
+
+def _texts(value: Any) -> Iterable[str]:
+    if isinstance(value, str):
+        return [value]
+    return value if isinstance(value, dict) else []
 
 
 def _children(value: Any) -> list[Any]:

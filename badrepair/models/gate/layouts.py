@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import h5py
 
-from badrepair.confinement.hdf5 import array_faults
+from badrepair.confinement.finding import printable
+from badrepair.confinement.hdf5 import BFLOAT16, array_faults, is_bfloat16
 from badrepair.errors import ModelError
 from badrepair.models.gate.magic import EXPECTED
 
@@ -25,7 +26,6 @@ VARIABLES = "vars"
 ROOTS = ("layers", "_layer_checkpoint_dependencies")
 # State of random number generators: Keras 2 stored it among the weights, Keras 3 beside them.
 RANDOM_STATE = ("StateVar", "seed_generator")
-BFLOAT16 = "bfloat16"
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def groups(file: h5py.Group, layout: Layout, where: str) -> list[Group]:
 
 def unknown(file: h5py.File, where: str) -> ModelError:
     """Return the error that says what is in a file without weights."""
-    keys = ", ".join(list(file)[:5]) or "nothing"
+    keys = printable(", ".join(list(file)[:5]))[:200] or "nothing"
     hint = "this looks like a data file" if {"data", "label"} & set(file) else ""
     return ModelError("UnknownFormat", where, f"{EXPECTED}, found HDF5 with {keys}", hint)
 
@@ -84,9 +84,8 @@ def text(value: Any) -> str:
 
 
 def type_of(array: h5py.Dataset) -> str:
-    """Return the type of an array's numbers; Keras 3 stores bfloat16 by its bits."""
-    said = text(array.attrs.get("dtype", ""))
-    return BFLOAT16 if said == BFLOAT16 and array.dtype.str[1:] == "u2" else array.dtype.str
+    """Return the type of an array's numbers."""
+    return BFLOAT16 if is_bfloat16(array) else str(array.dtype.str)
 
 
 def _legacy(file: h5py.Group) -> Iterator[Group]:

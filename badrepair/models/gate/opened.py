@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from badrepair.confinement.finding import Finding
+from badrepair.confinement.hdf5 import BFLOAT16
 from badrepair.confinement.process import Confined
 from badrepair.errors import ModelError
 from badrepair.models.gate import allowed
-from badrepair.models.gate.layouts import BFLOAT16, RANDOM_STATE
+from badrepair.models.gate.layouts import RANDOM_STATE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping

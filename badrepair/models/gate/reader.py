@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
-from badrepair.confinement.hdf5 import faults_named, look_through
+from badrepair.confinement.finding import printable
+from badrepair.confinement.hdf5 import BFLOAT16, faults_named, look_through
 from badrepair.errors import ModelError
 from badrepair.models.gate import layouts
 from badrepair.models.gate.archive import CONFIG, METADATA, Archive
 from badrepair.models.gate.json_text import MOST_BYTES, parsed, too_large
-from badrepair.models.gate.layouts import BFLOAT16, Group
 from badrepair.models.gate.magic import HEAD_BYTES, kind_of
 from badrepair.models.gate.plain import plain, training_faults
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from badrepair.confinement.finding import Finding
+    from badrepair.models.gate.layouts import Group
 
 MOST_FILE_BYTES = 2 * 2**30
 # All weights together may be so much larger than the file.
@@ -87,10 +88,13 @@ class ModelReader:
         return {"type": kind, "shape": list(array.shape)}, np.ascontiguousarray(values).data
 
     def _require_finite(self, values: Any, kind: str, group: Group) -> None:
-        finite = (values & 0x7F80) != 0x7F80 if kind == BFLOAT16 else np.isfinite(values)
+        bits = values.view("<u2") if kind == BFLOAT16 else None
+        finite = np.isfinite(values) if bits is None else (bits & 0x7F80) != 0x7F80
         count = int(values.size - finite.sum())
         if count:
-            problem = f"layer {group.name} holds {count} weights that are NaN or infinite"
+            problem = (
+                f"layer {printable(group.name)[:80]} holds {count} weights that are NaN or infinite"
+            )
             hint = "the file is damaged or diverged"
             raise ModelError("WeightsNotFinite", self._where, problem, hint)
 
