@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from badrepair.confinement.finding import Finding, printable
+from badrepair.models.gate.sizes import size_faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 NAME = 256
-MOST_LAYERS = 2_000
 
 
 def _names(text: str) -> frozenset[str]:
@@ -125,22 +125,12 @@ def walk(config: Any) -> Iterator[Finding]:
     Args:
         config: Parsed JSON (Any, since it is whatever the file holds).
     """
-    layers = _count_layers(config)
-    if layers > MOST_LAYERS:
-        problem = f"expected at most {MOST_LAYERS:,} layers, found {layers:,}"
-        yield Finding("LimitExceeded", "the network", problem)
+    yield from size_faults(config)
+    if not isinstance(config, list) and (
+        not isinstance(config, dict) or "class_name" not in config
+    ):
+        yield Finding("ConfigInvalid", "the network", "it describes no Sequential or Functional")
     yield from _visit(config, _Place("", "", "the network"))
-
-
-def _count_layers(value: Any) -> int:
-    """Return how many layers there are, nested ones too."""
-    if isinstance(value, list):
-        return sum(_count_layers(item) for item in value)
-    if not isinstance(value, dict):
-        return 0
-    layers = value.get("layers")
-    own = len(layers) if isinstance(layers, list) else 0
-    return own + sum(_count_layers(item) for item in value.values())
 
 
 @dataclass(frozen=True)
