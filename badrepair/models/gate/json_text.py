@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from badrepair.errors import ModelError
@@ -25,7 +26,9 @@ def parsed(text: bytes, where: str) -> Any:
     if len(text) > MOST_BYTES:
         raise too_large(where)
     try:
-        value = json.loads(text, object_pairs_hook=_once, parse_constant=_refuse)
+        value = json.loads(
+            text, object_pairs_hook=_once, parse_float=_finite, parse_constant=_refuse
+        )
     except RecursionError as error:
         raise ModelError("LimitExceeded", where, "its JSON is nested too deep") from error
     except ValueError as error:
@@ -46,6 +49,13 @@ def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"the key {ascii(twice)[:80]} stands twice in one object")
     return found
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(f"the number {digits[:20]} is too large")
+    return number
 
 
 def _refuse(name: str) -> NoReturn:
