@@ -42,11 +42,11 @@ def zeros(folder, name, mebibytes, parts=1):
 
 
 def spaced(folder):
-    """Pack a description with 256 MiB of spaces in front."""
+    """Pack a description with 400 MiB of spaces in front."""
     path = folder / "model.keras"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         with file.open(CONFIG, "w") as member:
-            for _ in range(256):
+            for _ in range(400):
                 member.write(b" " * MIB)
             member.write(members()[CONFIG])
         file.writestr(METADATA, members()[METADATA])
@@ -123,7 +123,7 @@ def _quietly(make):
 
 
 FILES = {
-    "description of 256 MiB of spaces": (spaced, UNSAFE),
+    "description of 400 MiB of spaces": (spaced, UNSAFE),
     "bomb in the assets": (lambda f: zeros(f, "assets/layers/a", 200, 2), UNSAFE),
     "bomb beside the members": (lambda f: zeros(f, "bomb.bin", 100), UNSAFE),
     "member that goes up": (lambda f: archive(f, ("../../evil.py", b"x")), UNSAFE),

@@ -50,8 +50,10 @@ class Canaries:
         self._armed = True
         sys.addaudithook(self._hear)
 
-    def disarm(self):
-        self._armed = False
+    def heard(self):
+        """Return all events since the last reset; importlib imports without telling."""
+        strange = {name for name in sys.modules if name.partition(".")[0] not in self._roots}
+        return [*self.events, *(f"imported {name}" for name in sorted(strange))]
 
     def reset(self, path):
         """Forget what was heard; the path is the file that may now be read."""

@@ -9,13 +9,17 @@ from honest import FORMS, changed, layer
 
 KERAS, H5, ALL = ("keras",), ("keras", "h5"), ("keras", "h5", "json")
 CODE, LAYER, TOPOLOGY = "CodeInModel", "LayerNotAllowed", "UnsupportedTopology"
-MARKER = "written-by-the-model"
+MARKER, SECRET = "written-by-the-model", "secret.h5"
 
 
 def function(path):
     """Return how Keras 3 describes a function of its own."""
     module, _, name = path.rpartition(".")
     return {"class_name": "function", "module": module, "config": name, "registered_name": name}
+
+
+def array(value, dtype="float32"):
+    return {"class_name": "__numpy__", "config": {"value": value, "dtype": dtype}}
 
 
 GADGET = function("keras.config.set_floatx")
@@ -43,7 +47,7 @@ def described(name, module="keras.layers", **config):
 
 
 def lambda_layer(what=None, **more):
-    return described("Lambda", function=what or lambda_code(), arguments={}, **more)
+    return described("Lambda", **{"function": what or lambda_code(), "arguments": {}, **more})
 
 
 def instead(entry, place="flatten_1"):
@@ -115,9 +119,30 @@ DESCRIPTIONS = {
     "lambda called with raw arguments": (beside(lambda_layer(GADGET), inputs="float64"), CODE, ALL),
     "lambda asking for weights": (
         beside(
-            lambda_layer(function("keras.applications.mobilenet.MobileNet")),
+            lambda_layer(
+                function("keras.applications.mobilenet.MobileNet"),
+                arguments={"weights": "imagenet", "include_top": False},
+            ),
+            inputs=[128, 128, 3],
+        ),
+        *(CODE, H5),
+    ),
+    "lambda drawing a picture": (
+        beside(
+            lambda_layer(
+                function("keras.visualization.plot_image_gallery"),
+                arguments={"path": f"{MARKER}.png"},
+            ),
+            inputs=array([[[[0.0, 0.0, 0.0]]]]),
+        ),
+        *(CODE, H5),
+    ),
+    "lambda opening another file": (
+        beside(
+            lambda_layer(
+                function("keras.applications.mobilenet.MobileNet"), arguments={"weights": SECRET}
+            ),
             inputs=[32, 32, 3],
-            weights="imagenet",
         ),
         *(CODE, H5),
     ),
@@ -152,7 +177,7 @@ DESCRIPTIONS = {
         *(CODE, H5),
     ),
     "array as argument of a call": (
-        called({"class_name": "__numpy__", "config": {"value": [1], "dtype": "object"}}),
+        called(array([1], dtype="object")),
         *(LAYER, KERAS),
     ),
     "tensor as argument of a call": (

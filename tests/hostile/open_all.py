@@ -80,7 +80,7 @@ def report(path, canaries, peak):
         "line": line,
         "found": found,
         "scan_line": scan_line,
-        "canaries": canaries.events,
+        "canaries": canaries.heard(),
         "grown": _memory() - memory,
         "child": peak.megabytes,
         "seconds": [middle - start, _seconds() - middle],

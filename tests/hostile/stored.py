@@ -6,14 +6,14 @@ import zlib
 
 import h5py
 import numpy as np
+from descriptions import SECRET
 from honest import WEIGHTS, as_bytes, as_h5, as_keras, as_weights, members, saved, spoilt
 from timing import Built
 
 LINK, EXTERNAL, VIRTUAL, ALIAS = "H5Link", "H5External", "H5Virtual", "H5Alias"
 FILTER, DTYPE, BOMB, LIMIT = "H5Filter", "H5Dtype", "H5Bomb", "LimitExceeded"
 NAN, DAMAGED, MISFIT = "WeightsNotFinite", "Corrupt", Built("WeightsMismatch")
-SECRET = "secret.h5"
-ZSTANDARD = 32015
+SECRET_NUMBER, ZSTANDARD = 42, 32015
 
 
 def kernels(file):
@@ -230,7 +230,7 @@ def other_network(folder):
 def secret(folder):
     """Write the file that others must not read."""
     with h5py.File(folder / SECRET, "w") as file:
-        file["kernel"] = np.full((72, 3), 42, "f4")
+        file["kernel"] = np.full((72, 3), SECRET_NUMBER, "f4")
 
 
 def _whole(spoil):
