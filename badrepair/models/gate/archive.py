@@ -59,6 +59,12 @@ class Archive:
         with self._reading():
             return self._zip.read(name)
 
+    @property
+    def weights_start(self) -> int:
+        """Return where in the file the weights are."""
+        with self._reading():
+            return self._start(self._zip.getinfo(WEIGHTS))
+
     def weights(self) -> IO[bytes]:
         """Return the weights as a file."""
         member = self._zip.getinfo(WEIGHTS)
@@ -84,8 +90,12 @@ class Archive:
 
     def _start(self, member: zipfile.ZipInfo) -> int:
         self._file.seek(member.header_offset)
-        name, extra = _LOCAL_HEADER.unpack(self._file.read(_LOCAL_HEADER.size))
-        return member.header_offset + _LOCAL_HEADER.size + int(name) + int(extra)
+        length, extra = _LOCAL_HEADER.unpack(self._file.read(_LOCAL_HEADER.size))
+        name = self._file.read(length)
+        if name != member.filename.encode():
+            shown = ascii(name)[2:-1][:80]
+            raise zipfile.BadZipFile(f"its member {member.filename} is also called {shown}")
+        return member.header_offset + _LOCAL_HEADER.size + int(length) + int(extra)
 
     def _check(self) -> None:
         names = [member.filename for member in self._members]
@@ -96,6 +106,9 @@ class Archive:
             if problem:
                 shown = ascii(member.filename)[1:-1][:80]
                 raise ModelError("ZipUnsafe", self._where, f"its member {shown} {problem}")
+        if min(member.header_offset for member in self._members) > 0:
+            problem = "another file stands in front of the archive"
+            raise ModelError("ZipUnsafe", self._where, problem)
         if WEIGHTS not in names:
             raise ModelError("WeightsMissing", self._where, f"the .keras file has no {WEIGHTS}")
 

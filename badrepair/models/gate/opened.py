@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from badrepair.confinement.finding import Finding
+from badrepair.confinement.finding import Finding, printable
 from badrepair.confinement.hdf5 import BFLOAT16
 from badrepair.confinement.process import Confined
 from badrepair.errors import ModelError
@@ -75,7 +75,7 @@ class Opened:
 
     def _take(self, said: Mapping[str, Any]) -> None:
         """Take over what the reader says, which is itself not to be trusted."""
-        self.format, self.version = str(said["format"]), str(said["version"])
+        self.format, self.version = str(said["format"]), printable(str(said["version"]))
         self.config: Any = said["config"]
         self.layout: str | None = said["layout"]
         self.groups = _groups(said["groups"])
