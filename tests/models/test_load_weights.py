@@ -78,9 +78,8 @@ def test_names_in_a_file_of_weights_steer_no_terminal(tmp_path):
     assert error.problem == r"the network has no place for layer \x1b[31m\n with (3, 3)"
     weights = {evil: {"kernel": np.full((3, 3), np.nan, np.float32)}}
     scanned = scan(write_whole(tmp_path / "nan.h5", small_config(), weights))
-    assert scanned.findings[0].problem == (
-        r"layer \x1b[31m\n holds 9 weights that are NaN or infinite"
-    )
+    problems = [found.problem for found in scanned.findings]
+    assert r"layer \x1b[31m\n holds 9 weights that are NaN or infinite" in problems
     with h5py.File(tmp_path / "data.h5", "w") as file:
         file[evil] = np.zeros(3)
     assert refusal(tmp_path / "data.h5").problem.endswith(r"found HDF5 with \x1b[31m\n")

@@ -62,12 +62,6 @@ def _refuse(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number of JSON")
 
 
-def _finite(digits: str) -> float:
-    """Return a number, which JSON can write larger than there is room for."""
-    value = float(digits)
-    return value if math.isfinite(value) else _refuse(digits[:20])
-
-
 def _check_size(value: Any, where: str) -> None:
     level, count = [value], 0
     for _ in range(DEPTH):
