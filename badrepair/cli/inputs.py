@@ -168,6 +168,8 @@ def _stored(
         layout=options.layout.value,
         color=options.color.value,
         limit=options.limit,
+        label_offset=options.label_offset,
+        skip_bad=options.skip_bad,
     )
 
 

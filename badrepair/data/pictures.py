@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import struct
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
 
-from badrepair.errors import DataError, InputMissingError
+from badrepair.errors import BadrepairError, DataError, InputMissingError
 from badrepair.files import require_file
 
 if TYPE_CHECKING:
@@ -145,8 +144,11 @@ def opened(path: Path, formats: tuple[str, ...]) -> Iterator[Image.Image]:
         raise DataError("UnknownFormat", path, f"expected {' or '.join(formats)}") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise DataError("ImageTooLarge", path, f"more than {LARGEST_PIXELS:,} pixels") from error
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error) as error:
-        raise DataError("Corrupt", path, f"the picture cannot be decoded: {error}") from error
+    except (BadrepairError, MemoryError):
+        raise
+    except Exception as error:  # decoders raise what they like on damaged files
+        reason = " ".join(f"{error or type(error).__name__}".split())[:200]
+        raise DataError("Corrupt", path, f"the picture cannot be decoded: {reason}") from error
 
 
 def is_deep(image: Image.Image) -> bool:

@@ -182,12 +182,6 @@ class PictureRows:
             )
         except BadrepairError as error:
             return Fault(error.code, _shortened(error.problem))
-        except MemoryError:
-            raise
-        except Exception as error:
-            # Decoders raise what they like on damaged files, and one file must not stop the rest.
-            problem = f"the picture cannot be decoded: {type(error).__name__}: {error}"
-            return Fault("Corrupt", _shortened(problem))
 
 
 def _shortened(problem: str) -> str:

@@ -59,7 +59,7 @@ def test_labels_from_one_are_explained():
         class_numbers(np.arange(1, 11), 10, 10, WHERE)
     assert caught.value.code == "LabelRange"
     assert caught.value.problem == "labels 1..10, the model has the classes 0..9"
-    assert "subtract 1" in caught.value.hint
+    assert "--label-offset -1" in caught.value.hint
 
 
 @pytest.mark.parametrize("stored", [[-1, 0, 1], [0, 0, 10], [0.0, 0.0, 1e30], [0, 0, 2**63]])
