@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+SUFFIXES = {".keras": "zip", ".h5": "hdf5", ".hdf5": "hdf5", ".json": "json"}
+FORMATS = {"zip": "a .keras archive", "hdf5": "an HDF5 file", "json": "a description in JSON"}
+
 
 def load_model(
     path: Path,
@@ -71,6 +74,9 @@ def _opened(path: Path, *, stack: ExitStack, trusted: Collection[str]) -> Opened
     opened.require_harmless(trusted=trusted)
     for found in opened.let_through:
         log.warning("%s is trusted, and let through: %s", path, found.sentence)
+    claimed = SUFFIXES.get(path.suffix.lower(), opened.format)
+    if claimed != opened.format:
+        log.warning("%s is %s by its content, whatever its name says", path, FORMATS[opened.format])
     return opened
 
 
