@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -139,7 +140,7 @@ def unlabelled(
         **stored_as: How an array is stored, as for `stored_images`.
     """
     folder, names = path, []
-    if path.is_dir():
+    if os.path.isdir(path):  # not path.is_dir, which raises on endless names
         names = find_pictures(path)
     elif path.suffix.lower() in SUFFIXES:
         real = require_file(path).resolve()

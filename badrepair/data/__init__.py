@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Protocol
 
 from badrepair.data import folder, hdf5, idx, npy, npz
@@ -69,7 +70,7 @@ def read(
         InputMissingError: If there is no such file.
         DataError: If its format is unknown or its content cannot be used.
     """
-    if path.is_dir():
+    if os.path.isdir(path):  # not path.is_dir, which raises on endless names
         return folder.read(path, skip_bad=skip_bad)
     require_file(path)
     for keyed in _KEYED:

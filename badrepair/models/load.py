@@ -8,6 +8,7 @@ and the training configuration is never read.
 from __future__ import annotations
 
 import logging
+import os
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -104,7 +105,7 @@ def _description(
 
 def _existing(arch: str) -> Path:
     path = Path(arch)
-    if not path.exists() and not path.suffix:
+    if not os.path.exists(path) and not path.suffix:
         problem = f"expected a file or one of {_built_in()}, found {arch}"
         raise OptionError("UnknownArchitecture", "--arch", problem)
     return path

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import quadrants
-
 from cli.terminal import assert_complaint, done, listing, run
 
 IN_UNIT = ("--input-range", "0-1")

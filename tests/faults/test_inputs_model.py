@@ -12,9 +12,8 @@ import keras
 import numpy as np
 import pytest
 import quadrants
-from keras import layers
-
 from cli.terminal import assert_refused, done, run
+from keras import layers
 
 
 def saved(model, path):
@@ -158,9 +157,7 @@ def test_fault_10_weights_alone_ask_for_the_architecture(refused, tmp_path):
     refused(65, "ConfigMissing", str(path), "--arch", model=path)
 
 
-def test_fault_11_weights_of_another_network_are_refused_with_layer_and_shapes(
-    refused, tmp_path
-):
+def test_fault_11_weights_of_another_network_are_refused_with_layer_and_shapes(refused, tmp_path):
     path = weights_only(tmp_path / "model.weights.h5")
     arch = tmp_path / "arch.json"
     arch.write_text(quadrants.network(shape=(8, 8, 3)).to_json())

@@ -143,7 +143,7 @@ class Opened:
 
 def _require_no_folder(path: Path) -> None:
     """Refuse a folder, and name what it is: some formats of models are folders."""
-    if not path.is_dir():
+    if not os.path.isdir(path):
         return
     kinds = (kind for name, kind in FOLDERS.items() if os.path.lexists(path / name))
     problem = f"expected a file, found {next(kinds, 'a folder')}"
