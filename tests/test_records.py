@@ -121,8 +121,8 @@ def test_bytes_that_are_no_text_are_refused(tmp_path):
 def test_a_huge_record_is_refused_unread(tmp_path):
     path = tmp_path / "record.json"
     with path.open("wb") as file:
-        file.truncate(16 * 2**20 + 1)
-    with pytest.raises(DataError, match="at most 16777216 bytes"):
+        file.truncate(32 * 2**20 + 1)
+    with pytest.raises(DataError, match="at most 33554432 bytes"):
         records.read_record(path)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from badrepair.data.pictures import Pixels, decode, is_grey, opened
+from badrepair.data.pictures import Pixels, decode, is_grey, leads_out, opened
 from badrepair.data.raw import RawData
 from badrepair.errors import DataError
 
@@ -113,7 +113,7 @@ def _visible(folder: Path, root: Path) -> list[Path]:
     """Return what is in a folder, sorted, without system files."""
     entries = sorted(folder.iterdir(), key=lambda entry: entry.name)
     for entry in entries:
-        if entry.is_symlink() and not entry.resolve().is_relative_to(root.resolve()):
+        if leads_out(entry, root):
             raise DataError("LinkRefused", entry, "leads out of the folder", "copy the file in")
     return [
         e for e in entries if not e.name.startswith(".") and e.name.lower() not in _SYSTEM_FILES

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import warnings
-from tokenize import TokenError
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.lib import format as npy
 
+from badrepair import archives
 from badrepair.data.rows import FileRows
 from badrepair.errors import DataError
 
@@ -20,11 +20,6 @@ if TYPE_CHECKING:
 
 MAGIC = b"\x93NUMPY"
 _MOST_AXES, _LONGEST_AXIS = 6, 2**40
-# A header is a literal of Python, and numpy.lib.format lets through what its parser raises.
-_FAULTS = (
-    *(ValueError, TypeError, LookupError, SyntaxError, MemoryError, RecursionError),
-    *(OverflowError, AttributeError, TokenError),
-)
 _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
@@ -64,7 +59,7 @@ def header(
     """
     try:
         shape, fortran, dtype = _described(stream)
-    except _FAULTS as error:
+    except archives.HEADER_FAULTS as error:
         reason = " ".join(str(error).split())[:200]
         raise DataError("Corrupt", where, f"{name} cannot be read as .npy: {reason}") from error
     if dtype.hasobject:

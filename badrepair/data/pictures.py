@@ -52,6 +52,13 @@ def find_pictures(folder: Path) -> list[str]:
     return sorted(found, key=lambda name: name.split(os.sep))
 
 
+def leads_out(path: Path, folder: Path) -> bool:
+    """Return whether a path is a link to something outside a folder."""
+    # Not path.resolve, which raises where links lead in a ring.
+    real = Path(os.path.realpath(path))
+    return path.is_symlink() and not real.is_relative_to(os.path.realpath(folder))
+
+
 def _pictures_below(folder: Path) -> Iterator[str]:
     for place, _, names in os.walk(folder, onerror=_refuse):
         inside = os.path.relpath(place, folder)

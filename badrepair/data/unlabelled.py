@@ -171,7 +171,7 @@ class PictureRows:
             DataError: LinkRefused: it is a link that leads out of the folder.
         """
         path = self.folder / self.names[row]
-        if path.is_symlink() and not path.resolve().is_relative_to(self.folder.resolve()):
+        if pictures.leads_out(path, self.folder):
             raise DataError("LinkRefused", path, "leads out of the folder")
         return path
 

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SCHEMA = 1
-# A list of nothing takes 64 bytes of memory and three of JSON.
-MOST_BYTES = 16 * 2**20
+MOST_BYTES = 32 * 2**20
+# Lists and objects take many times the memory of their text: they are counted before it is read.
+MOST_PARTS = 1_000_000
+_PARTS = (b"[", b"{", b":")
 DEEPEST = 40
 
 
@@ -117,6 +119,9 @@ def _read(path: Path) -> bytes:
         raw = file.read(MOST_BYTES + 1)
     if len(raw) > MOST_BYTES:
         raise _invalid(path, f"expected at most {MOST_BYTES} bytes, found more")
+    parts = sum(map(raw.count, _PARTS))
+    if parts > MOST_PARTS:
+        raise _invalid(path, f"expected at most {MOST_PARTS} lists and entries, found {parts}")
     return raw
 
 
