@@ -53,3 +53,15 @@ def test_rows_beyond_the_end_of_the_file_are_called_cut_off():
 def test_a_stream_that_ends_early_is_refused():
     with pytest.raises(DataError, match=r"Truncated.*7 of 10 bytes"):
         spooled(io.BytesIO(b"abc"), 10, 3, Path("f"))
+
+
+def test_a_hundredfold_of_what_is_harmless_is_a_bomb_and_less_is_not():
+    size = 2**26 + 100
+    with pytest.raises(
+        DataError, match=r"DataBomb.*671,000 bytes in the file unpack to 67,108,964"
+    ):
+        spooled(io.BytesIO(), size, 671_000, Path("f"))
+    with pytest.raises(DataError, match="Truncated"):
+        spooled(io.BytesIO(), size, 671_090, Path("f"))
+    with pytest.raises(DataError, match="Truncated"):
+        spooled(io.BytesIO(), 2**26, 1, Path("f"))
