@@ -48,3 +48,14 @@ def measured(model):
         return found["accuracy"], found["n"], outcome.err
 
     return measured
+
+
+@pytest.fixture
+def prune(model, tmp_path):
+    """Return a function that prunes with other clean data, whatever comes of it."""
+
+    def prune(clean, *options):
+        common = ("--input-range", "0-1", "--epochs", 0, "-o", tmp_path / "out.keras")
+        return run("prune", "--model", model, "--clean", clean, *common, *options)
+
+    return prune

@@ -53,6 +53,8 @@ def read_partial(path):
         return list(journal.rows())
 
 
+# What importing these does, such as starting TensorFlow, is no reader's doing.
+MODULES = {"detector": "badrepair.detectors.file", "checkpoint": "badrepair.models.checkpoint"}
 READERS = {
     "data": read_data,
     "images": read_images,

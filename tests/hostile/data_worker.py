@@ -12,10 +12,11 @@ import sys
 import tempfile
 import time
 import warnings
+from importlib import import_module
 from pathlib import Path
 
 from data_corpus import HOSTILE_DATA
-from data_readers import READERS
+from data_readers import MODULES, READERS
 
 from badrepair.errors import BadrepairError
 
@@ -78,6 +79,7 @@ def outcome(reader, path):
 
 def tried(name, folder, canary):
     maker, reader, _ = HOSTILE_DATA[name]
+    import_module(MODULES.get(reader, "badrepair.data"))
     folder.mkdir()
     path = maker(folder)
     before = tree(folder)
