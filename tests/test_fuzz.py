@@ -32,6 +32,11 @@ def test_half_a_minute_of_spoilt_files_finds_nothing(fuzzer):
 
 
 @pytest.mark.slow
+def test_cases_that_once_kept_a_reader_busy_for_a_minute_are_given_up_in_time(fuzzer):
+    assert [fuzzer.try_case(case) for case in (101506, 103042)] == [{"code": "LoaderTimeout"}] * 2
+
+
+@pytest.mark.slow
 def test_a_dead_worker_is_a_failure_that_is_kept_and_another_goes_on(fuzzer, tmp_path):
     fuzzer.worker.process.kill()
     fuzzer.worker.process.wait()
