@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -74,12 +75,17 @@ class Worker:
 
     def open(self, kind, path):
         """Return what came of a file: ok, refused, or what went wrong."""
-        print(json.dumps([kind, str(path)]), file=self.process.stdin, flush=True)
+        with suppress(BrokenPipeError):  # the answer says that it died
+            print(json.dumps([kind, str(path)]), file=self.process.stdin, flush=True)
         return self._answer(MOST_SECONDS)
 
     def stop(self):
+        """End the process, dead or alive, as often as one likes."""
         self.process.kill()
-        self.process.communicate()
+        for stream in (self.process.stdin, self.process.stdout):
+            with suppress(BrokenPipeError):
+                stream.close()
+        self.process.wait()
 
     def _answer(self, seconds):
         if not select.select([self.process.stdout], [], [], seconds)[0]:
@@ -133,6 +139,7 @@ class Fuzzer:
             one.unlink()
         self._count(case, kind, found, content)
         if self.worker.process.poll() is not None:
+            self.worker.stop()
             self.worker.start()
         return found
 

@@ -158,7 +158,7 @@ def test_a_limit_counts_what_is_left(caplog):
 
 
 def test_nothing_finite_is_nothing():
-    with pytest.raises(DataError, match="Empty.*every image"):
+    with pytest.raises(DataError, match=r"Empty.*every image"):
         fitted(np.full(PIXELS.shape, np.nan), skip_bad=True)
 
 

@@ -163,5 +163,5 @@ def test_what_looks_like_an_accident_is_said(tmp_path, caplog):
 
 def test_a_number_that_no_class_has_is_refused(tmp_path):
     save(tmp_path / ("9" * 100) / "a.png", 1)
-    with pytest.raises(DataError, match="LabelRange.*no class has the number 9999"):
+    with pytest.raises(DataError, match=r"LabelRange.*no class has the number 9999"):
         folder.read(tmp_path)

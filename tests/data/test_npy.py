@@ -95,5 +95,5 @@ def test_a_shape_that_no_images_have_is_refused(path, shape):
         header = {"descr": "|u1", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(file, header)
         file.write(bytes(4))
-    with pytest.raises(DataError, match="Corrupt.*declares the shape"):
+    with pytest.raises(DataError, match=r"Corrupt.*declares the shape"):
         npy.read_images(path)

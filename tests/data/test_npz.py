@@ -149,5 +149,5 @@ def test_members_that_are_no_arrays_have_no_key(tmp_path):
     np.savez(tmp_path / "f.npz", y=LABELS)
     with zipfile.ZipFile(tmp_path / "f.npz", "a") as archive:
         archive.writestr("x", b"no array")
-    with pytest.raises(DataError, match="KeyMissing.*found y"):
+    with pytest.raises(DataError, match=r"KeyMissing.*found y"):
         npz.read(tmp_path / "f.npz")
