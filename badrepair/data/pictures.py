@@ -154,7 +154,7 @@ def opened(path: Path, formats: tuple[str, ...]) -> Iterator[Image.Image]:
     except (BadrepairError, MemoryError):
         raise
     except Exception as error:  # decoders raise what they like on damaged files
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         raise DataError("Corrupt", path, f"the picture cannot be decoded: {reason}") from error
 
 
