@@ -37,6 +37,9 @@ def takes(options: type[Options]) -> Callable[[Callable[[Options], None]], Calla
             _run(function, options(**values))
 
         hints = get_type_hints(options, include_extras=True)
+        for hint in hints.values():
+            # Typer would end with 2 on a file that may not be read; `files` does it with 66.
+            hint.__metadata__[0].readable = False
         parameters = [
             inspect.Parameter(
                 field.name,

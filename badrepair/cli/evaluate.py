@@ -188,7 +188,10 @@ def _recorded_reading(record: dict[str, Any]) -> dict[str, Any]:
     from badrepair.records import text_in
 
     layout, color = (text_in(record, "options", key) for key in ("layout", "color"))
+    offset = record["options"].get("label_offset")
     return {
+        "label_offset": offset if type(offset) is int else 0,
+        "skip_bad": record["options"].get("skip_bad") is True,
         "image_key": text_in(record, "options", "image_key"),
         "label_key": text_in(record, "options", "label_key"),
         "layout": Layout(layout) if layout in set(Layout) else Layout.auto,

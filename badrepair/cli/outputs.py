@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,7 +119,7 @@ def files_of(options: DefenseOptions | EvaluateOptions) -> list[Path]:
     clean = [options.clean, getattr(options, "test", None)]
     named = [path for path in clean if path is not None]
     named += [named_path(text)[1] for text in options.poisoned]
-    if options.arch is not None and Path(options.arch).exists():
+    if options.arch is not None and os.path.exists(options.arch):
         named.append(Path(options.arch))
     return named
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -190,7 +191,7 @@ def identity_of_run(options: PruneOptions, input_range: ModelRange) -> str:
     files = [options.model, options.weights, options.clean]
     if options.rank == "contrast":
         files += [path for _, path in named_paths(options.poisoned, "--poisoned")]
-    if options.arch is not None and Path(options.arch).exists():
+    if options.arch is not None and os.path.exists(options.arch):
         files.append(Path(options.arch))
     digests = [None if path is None else records.identity(path)["sha256"] for path in files]
     run = [chosen, input_range, digests, records.versions()]

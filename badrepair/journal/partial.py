@@ -11,8 +11,9 @@ import fcntl
 import json
 import os
 import stat
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
+from badrepair import strict_json
 from badrepair.errors import DataError, LockedError, WriteError
 from badrepair.journal.row import Row
 
@@ -169,14 +170,14 @@ class Journal:
             self._require_own(file.readline(LONGEST_LINE))
             for index, line in enumerate(_whole_lines(file)):
                 try:
-                    yield line, Row.from_json(json.loads(line, parse_constant=_refuse), index)
-                except (ValueError, RecursionError) as error:
+                    yield line, Row.from_json(strict_json.parsed(line), index)
+                except ValueError as error:
                     raise self._invalid(str(error)) from error
 
     def _require_own(self, line: bytes) -> None:
         try:
-            head = json.loads(line)
-        except (ValueError, RecursionError) as error:
+            head = strict_json.parsed(line)
+        except ValueError as error:
             raise self._invalid("another kind of file") from error
         if not isinstance(head, dict) or not line.startswith(_MARK):
             raise self._invalid("another kind of file")
@@ -209,7 +210,3 @@ def _whole_lines(file: IO[bytes]) -> Iterator[bytes]:
     while line := file.readline(LONGEST_LINE):
         if line.endswith(b"\n") or len(line) == LONGEST_LINE:
             yield line
-
-
-def _refuse(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
