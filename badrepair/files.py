@@ -32,6 +32,9 @@ _NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 # The temporary name is longer than the real one; this keeps it below the usual 255 bytes.
 _KEPT_CHARACTERS = 40
 
+# Temporary files of this process that are being written.
+_unfinished: set[Path] = set()
+
 
 def sha256(path: Path) -> str:
     """Return the SHA-256 of a file as 64 hexadecimal digits, reading it piece by piece."""
@@ -175,12 +178,21 @@ def _failed(path: Path, error: OSError) -> WriteError:
 def _aside(path: Path) -> Iterator[Path]:
     """Yield an empty file beside `path` that is gone afterwards, whatever happens."""
     temporary = _temporary(path)
+    _unfinished.add(temporary)
     try:
         yield _create(temporary)
     except OSError as error:
         raise _failed(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+        _unfinished.discard(temporary)
+
+
+def remove_unfinished() -> None:
+    """Remove the temporary files of this process, which is about to end without a word."""
+    for temporary in tuple(_unfinished):
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def remove_leftovers(path: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 import tempfile
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 WEIGHTS_ENDING = ".weights.h5"
 WHOLE_ENDINGS = (".keras", ".h5", ".hdf5")
+METADATA = "metadata.json"
 # A guarded network, twice, and the detector alone.
 GUARD_ENDINGS = (".keras", ".onnx", ".npz")
 
@@ -51,10 +54,24 @@ def model_bytes(model: keras.Model, path: Path) -> bytes:
             return weights.read_bytes()
     if path.suffix == ".keras":
         saving_lib.save_model(model, memory)
-    else:
-        with h5py.File(memory, "w") as file:
-            legacy_h5_format.save_model_to_hdf5(model, file, include_optimizer=False)
+        return _undated(memory)
+    with h5py.File(memory, "w") as file:
+        legacy_h5_format.save_model_to_hdf5(model, file, include_optimizer=False)
     return memory.getvalue()
+
+
+def _undated(archive: io.BytesIO) -> bytes:
+    """Return an archive of Keras without the time of day: the same run writes the same bytes."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(archive) as dated, zipfile.ZipFile(made, "w") as undated:
+        for name in dated.namelist():
+            content = dated.read(name)
+            if name == METADATA:
+                told = json.loads(content)
+                told.pop("date_saved", None)
+                content = json.dumps(told).encode()
+            undated.writestr(zipfile.ZipInfo(name), content)
+    return made.getvalue()
 
 
 def require_guard_format(path: Path) -> None:
