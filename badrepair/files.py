@@ -123,7 +123,7 @@ def write_atomically(
             temporary.write_bytes(write)
         _flush(temporary)
         _publish(temporary, path, overwrite=overwrite)
-        _flush(path.parent)
+        _flush_folder(path.parent)
 
 
 def write_together(
@@ -155,7 +155,7 @@ def write_together(
                 path.unlink(missing_ok=True)
             raise
         for folder in {path.parent for path in contents}:
-            _flush(folder)
+            _flush_folder(folder)
 
 
 def _fill(path: Path, temporary: Path, content: Callable[[Path], object] | bytes) -> None:
@@ -254,6 +254,15 @@ def _flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _flush_folder(path: Path) -> None:
+    try:
+        _flush(path)
+    except OSError as error:
+        # Some file systems cannot, and what stands there now is whole all the same.
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:
+            raise
 
 
 def _check_target(path: Path, *, overwrite: bool) -> None:
