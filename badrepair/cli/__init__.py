@@ -77,5 +77,7 @@ def _exit_code() -> int:
         return USAGE
     except (typer.Abort, KeyboardInterrupt) as error:
         return stopping.exit_code_of(stopping.stop_behind(error) or error)
+    except OSError as error:  # commands tell of their own: this is help that cannot be printed
+        return console.unprintable(error)
     except SystemExit:  # so Typer ends where stdout is a pipe that nobody reads
         return console.closed_pipe()

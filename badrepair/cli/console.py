@@ -93,9 +93,15 @@ def flushed(code: int) -> int:
         return closed_pipe()
     except OSError as error:
         _forget_stdout()
-        complain(f"error[WriteFailed] stdout: {error.strerror}")
-        return WRITE_FAILED
+        return code if code == WRITE_FAILED else unprintable(error)  # said once
     return code
+
+
+def unprintable(error: OSError) -> int:
+    """Say that stdout takes no more, and return the exit code."""
+    _forget_stdout()
+    complain(f"error[WriteFailed] stdout: {error.strerror}")
+    return WRITE_FAILED
 
 
 def closed_pipe() -> int:

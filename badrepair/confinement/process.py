@@ -109,12 +109,13 @@ class Confined:
     def _crashed(self) -> errors.BadrepairError:
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(1)  # on its way out
+        killed = self._process.returncode == -signal.SIGKILL  # and not by us
         self.close()
         code = self._process.returncode
         if code == -signal.SIGXCPU:
             problem = "it keeps its reader busy without end"
             return self._fault("LoaderTimeout", self.path, problem, _DAMAGED)
-        if code == -signal.SIGKILL:
+        if killed:
             # Its own limits end it otherwise.
             problem = "the process that read it was killed, as systems do that run out of memory"
             hint = "end other programs, or take a larger machine"
