@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -57,6 +59,8 @@ for command in (demo, scan, prune, strip, evaluate, predict, plot):
 
 def main() -> None:
     """Run the command; a fault is one line on stderr and an exit code."""
+    if sys.stdout is None:  # closed by the caller, who wants no data
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal may know ASCII only
     with stopping.in_order():

@@ -109,3 +109,10 @@ def test_what_cannot_be_printed_at_the_very_end_is_one_line():
         )
     line = b"error[WriteFailed] stdout: No space left on device\n"
     assert (ended.returncode, ended.stderr) == (74, line)
+
+
+def test_a_closed_stdout_takes_no_data_and_is_no_fault():
+    ended = subprocess.run(
+        ["sh", "-c", '"$0" --version >&-', SCRIPT], capture_output=True, check=False
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"", b"")
