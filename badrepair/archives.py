@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from io import BufferedIOBase
 
 # What zipfile has been seen to raise on damaged files; RuntimeError: encrypted.
 FAULTS = (
@@ -36,7 +37,7 @@ _END_MAGIC, _LARGE_MAGIC = b"PK\5\6", b"PK\6\6"
 _LONGEST_COMMENT = 2**16
 
 
-def opened(file: IO[bytes]) -> zipfile.ZipFile:
+def opened(file: IO[bytes] | BufferedIOBase) -> zipfile.ZipFile:
     """Return an archive whose table of contents is short enough to be listed.
 
     Args:
@@ -64,7 +65,7 @@ def faults(archive: zipfile.ZipFile) -> Iterator[tuple[str, str]]:
             yield member.filename, f"is packed in an unknown way ({member.compress_type})"
 
 
-def _contents_bytes(file: IO[bytes]) -> int:
+def _contents_bytes(file: IO[bytes] | BufferedIOBase) -> int:
     """Return how long the table of contents says that it is; 0 where there is none."""
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - _LONGEST_COMMENT - _END.size))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -147,6 +147,26 @@ def repair(
         files=files,
         whole=whole,
         checkpoint=checkpoint,
+    )
+
+
+def require_repaired(options: PruneOptions, repairs: Sequence[Repaired]) -> None:
+    """Refuse to write a network that is called repaired and is as it was.
+
+    Raises:
+        ModelError: RepairFailed: nothing can be pruned, and fine-tuning was of no use.
+    """
+    choices = [made.result.choices for made in repairs]
+    if not options.epochs or any(one["level"] or one["epoch"] for one in choices):
+        return
+    for made in repairs:
+        made.checkpoint.clear()
+    raise ModelError(
+        "RepairFailed",
+        options.model,
+        f"expected a repair within the budget, found none: {choices[-1]['why']};"
+        f" {choices[-1]['why_epoch']}",
+        "give a larger --max-drop or a smaller --learning-rate",
     )
 
 

@@ -7,13 +7,12 @@ a row. A line that was being written when the run died is cut off when it goes o
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import stat
 from typing import TYPE_CHECKING
 
-from badrepair import strict_json
+from badrepair import locking, strict_json
 from badrepair.errors import DataError, LockedError, WriteError
 from badrepair.journal.row import Row
 
@@ -28,8 +27,6 @@ LONGEST_LINE = 2**17
 _KIND = {"badrepair": "screening"}
 # What the file of any run begins with.
 _MARK = json.dumps(_KIND).removesuffix("}").encode()
-# What file systems answer that know no locks.
-_NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 
 
 def partial_path(output: Path) -> Path:
@@ -152,13 +149,8 @@ class Journal:
             raise self._invalid("something that is no file of its own") from error
         if not stat.S_ISREG(os.fstat(self._file).st_mode):
             raise self._invalid("something that is no file of its own")
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise self._locked() from error
-        except OSError as error:
-            if error.errno not in _NO_LOCKS:
-                raise
+        if not locking.take(self._file):
+            raise self._locked()
 
     def _head(self) -> bytes:
         head = {**_KIND, "schema": SCHEMA, **self._run}

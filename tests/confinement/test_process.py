@@ -59,13 +59,20 @@ def test_a_reader_that_cannot_begin_says_so_at_the_first_question(file, confined
     broken.close()
 
 
-@pytest.mark.parametrize("name", ["SIGSEGV", "SIGABRT", "SIGBUS", "SIGKILL"])
+@pytest.mark.parametrize("name", ["SIGSEGV", "SIGABRT", "SIGBUS"])
 def test_a_crash_of_the_reader_is_a_fault_of_the_file(confined, file, name):
     error = refusal(confined, do="die", signal=int(getattr(signal, name)))
     assert error.code == "LoaderCrashed"
     assert error.where == str(file)
     assert name in error.problem
     assert refusal(confined, do="echo").code == "LoaderCrashed"
+
+
+def test_a_reader_that_is_killed_had_too_little_memory(confined, file):
+    with pytest.raises(ResourceError) as caught:
+        confined.ask(do="die", signal=int(signal.SIGKILL))
+    assert (caught.value.code, caught.value.exit_code) == ("OutOfMemory", 69)
+    assert caught.value.where == str(file)
 
 
 def test_an_end_without_a_word_is_a_crash(confined):
