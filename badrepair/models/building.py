@@ -68,6 +68,21 @@ def _without_memory() -> Iterator[None]:
     except BaseException:
         global_state.set_global_attribute(UNINITIALIZED, [])
         raise
+    _give_memory()
+
+
+def _give_memory() -> None:
+    """Give memory, each once, to the variables that were built inside.
+
+    All weights come from the file: no initializer of the file's choice need run for them, which
+    could fail, or compute for hours. Random number generators keep theirs.
+    """
+    built_inside = global_state.get_global_attribute(UNINITIALIZED) or []
+    waiting = {id(one): one for one in built_inside if one._value is None}
+    for variable in waiting.values():
+        if "float" in variable.dtype:
+            variable._initializer = keras.initializers.Zeros()
+    global_state.set_global_attribute(UNINITIALIZED, [*waiting.values()])
     with keras.StatelessScope():  # on its way out it gives memory to what has none
         pass
 

@@ -16,6 +16,7 @@ from old_keras import (
     conv,
     dense,
     entry,
+    fill,
     flatten,
     functional,
     input_layer,
@@ -156,6 +157,25 @@ def test_a_network_in_which_keras_is_interrupted_leaves_nothing_behind(tmp_path,
     monkeypatch.setattr(building, "_unfilled", stop)
     with pytest.raises(KeyboardInterrupt):
         load_model(write_whole(tmp_path / "good.h5", small_config(), small_weights()))
+    assert_sound()
+
+
+@pytest.mark.parametrize(
+    "initializer",
+    [
+        {"class_name": "GlorotUniform", "config": {"seed": True}},
+        {"class_name": "RandomUniform", "config": {"minval": "x", "maxval": [1]}},
+        {"class_name": "Constant", "config": {"value": [[1, 2], 3]}},
+        {"class_name": "Orthogonal", "config": {"gain": 1e308}},
+    ],
+    ids=lambda one: one["class_name"],
+)
+def test_an_initializer_of_the_file_is_never_run(tmp_path, initializer):
+    config = small_config()
+    config["config"]["layers"][-1]["config"]["kernel_initializer"] = initializer
+    loaded = load_model(write_whole(tmp_path / "m.h5", config, small_weights()))
+    expected = answers(fill(small_model(), small_weights()))
+    np.testing.assert_allclose(answers(loaded), expected, atol=1e-6)
     assert_sound()
 
 
