@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from badrepair.confinement.finding import Finding
 from badrepair.errors import ModelError
 from badrepair.files import sha256
-from badrepair.models.gate.architecture import guess_range, input_shape, layer_rows
+from badrepair.models.gate.architecture import guess_range, input_shape, layer_rows, misfits
 from badrepair.models.gate.opened import Opened
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from badrepair.models.gate.architecture import LayerRow
@@ -73,7 +74,8 @@ def scan(path: Path) -> Scan:
 
 def _described(path: Path, opened: Opened) -> Scan:
     worst_first = sorted(
-        (*opened.findings, *_damaged(opened)), key=lambda found: found.severity != "refused"
+        (*opened.findings, *_misfits(opened), *_damaged(opened)),
+        key=lambda found: found.severity != "refused",
     )
     weights = (group for group in opened.groups if not group.is_random_state)
     return Scan(
@@ -97,6 +99,11 @@ def _format(opened: Opened) -> str:
     if opened.config is None:
         return f"{name}, weights alone"
     return f"{name}, a description alone" if opened.layout is None else name
+
+
+def _misfits(opened: Opened) -> Iterator[Finding]:
+    if opened.config is not None and opened.layout is not None:
+        yield from misfits(opened.config, opened.groups)
 
 
 def _damaged(opened: Opened) -> list[Finding]:

@@ -9,7 +9,7 @@ import sys
 import h5py
 import numpy as np
 import pytest
-from models.old_keras import (
+from old_keras import (
     dense,
     entry,
     sequential,

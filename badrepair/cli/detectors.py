@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,7 +43,7 @@ class OpenedDetector:
     @property
     def files(self) -> tuple[Path, ...]:
         """Return all files: the detector's first, then the network's."""
-        arch = None if self.arch is None or not Path(self.arch).exists() else Path(self.arch)
+        arch = None if self.arch is None or not os.path.exists(self.arch) else Path(self.arch)
         named = (self.stored.path, self.model, self.weights, arch)
         return tuple(path for path in named if path is not None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -49,7 +50,7 @@ class Inputs:
 def named_path(text: str) -> tuple[str, Path]:
     """Return the name and the file of `[NAME=]FILE`; without a name, the file's stem."""
     name, separator, path = text.partition("=")
-    if separator and name and not Path(text).exists():
+    if separator and name and not os.path.exists(text):
         return name, Path(path)
     return Path(text).name.split(".")[0], Path(text)
 
@@ -168,6 +169,8 @@ def _stored(
         layout=options.layout.value,
         color=options.color.value,
         limit=options.limit,
+        label_offset=options.label_offset,
+        skip_bad=options.skip_bad,
     )
 
 

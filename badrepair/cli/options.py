@@ -170,6 +170,22 @@ class DataOptions(PictureOptions):
             rich_help_panel=DATA,
         ),
     ] = None
+    label_offset: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            help="Add N to every label, such as -1 where files count classes from 1.",
+            rich_help_panel=DATA,
+        ),
+    ] = 0
+    skip_bad: Annotated[
+        bool,
+        typer.Option(
+            "--skip-bad",
+            help="Leave out images that are damaged, NaN or infinite, and say how many.",
+            rich_help_panel=DATA,
+        ),
+    ] = False
     format: Annotated[
         Format, typer.Option(help="How to print the results.", rich_help_panel=OUTPUT)
     ] = Format.table

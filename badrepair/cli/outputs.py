@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from badrepair import files, records
 from badrepair.cli import console, showing
+from badrepair.cli.claiming import claimed
 from badrepair.cli.inputs import named_path
 from badrepair.models.save import (
     WEIGHTS_ENDING,
     WHOLE_ENDINGS,
     model_bytes,
 )
+from badrepair.unchanged import Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import keras
 
@@ -35,10 +39,12 @@ class Plan:
     Args:
         options: Of the command.
         sources: Input files, whose hashes go into the record.
+        before: How they were then.
     """
 
     options: DefenseOptions
     sources: tuple[Path, ...]
+    before: Snapshot
 
     def finish(
         self,
@@ -91,6 +97,7 @@ class Plan:
         }
         each = {path: {**content, **(own or {}).get(path, {})} for path in made}
         kept = {records.record_path(path): records.record_bytes(one) for path, one in each.items()}
+        self.before.require_same()
         files.write_together({**made, **kept}, overwrite=self.options.overwrite)
         showing.show(shown, {**content, **(together or {})}, self.options.format, sentences)
         console.note(f"seed {self.options.seed}; wrote " + ", ".join(str(path) for path in models))
@@ -103,14 +110,14 @@ def beside(output: Path, word: str) -> Path:
     return output.with_name(f"{output.name.removesuffix(ending)}-{word}{ending}")
 
 
-def plan(options: DefenseOptions, model: Path, targets: Sequence[Path]) -> Plan:
-    """Check inputs and outputs before any long work, so that nothing is lost at its end."""
+@contextmanager
+def planned(options: DefenseOptions, model: Path, targets: Sequence[Path]) -> Iterator[Plan]:
+    """Check inputs and outputs before any long work, and keep the outputs for this run."""
     named = [model, options.weights, *files_of(options)]
     sources = tuple(path for path in named if path is not None)
-    for target in targets:
-        for path in (target, records.record_path(target)):
-            files.check_writable(path, overwrite=options.overwrite, inputs=sources)
-    return Plan(options, sources)
+    written = [path for target in targets for path in (target, records.record_path(target))]
+    with claimed(written, overwrite=options.overwrite, inputs=sources):
+        yield Plan(options, sources, Snapshot.of(sources))
 
 
 def files_of(options: DefenseOptions | EvaluateOptions) -> list[Path]:
@@ -118,7 +125,7 @@ def files_of(options: DefenseOptions | EvaluateOptions) -> list[Path]:
     clean = [options.clean, getattr(options, "test", None)]
     named = [path for path in clean if path is not None]
     named += [named_path(text)[1] for text in options.poisoned]
-    if options.arch is not None and Path(options.arch).exists():
+    if options.arch is not None and os.path.exists(options.arch):
         named.append(Path(options.arch))
     return named
 

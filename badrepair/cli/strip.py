@@ -219,4 +219,5 @@ def _require_sense(options: StripOptions) -> None:
     given = [name for name, value in (fitting if screening else judging).items() if value]
     if given:
         problem = f"expected none {'with' if screening else 'without'} --screen, found one"
-        raise OptionError("OptionMisplaced", given[0], problem, "leave it out")
+        hint = "leave it out: the detector is made already" if screening else "leave it out"
+        raise OptionError("OptionMisplaced", given[0], problem, hint)

@@ -6,12 +6,15 @@ frames; it ends when either closes.
 
 from __future__ import annotations
 
+import os
 import resource
+import sys
 from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 from badrepair.confinement import wire
+from badrepair.confinement.landlock import restrict
 from badrepair.errors import BadrepairError, ResourceError
 
 if TYPE_CHECKING:
@@ -20,8 +23,12 @@ if TYPE_CHECKING:
 INPUT, OUTPUT = 0, 1
 MEMORY_BYTES = 2 * 2**30
 OPEN_FILES = 32
-# Of computing, for one question.
+# Where the system's own libraries are.
+LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib")
+# Of computing, for one question: a small file that takes long makes its reader run in circles.
 CPU_SECONDS = 60
+LEAST_CPU_SECONDS = 3
+BYTES_A_CPU_SECOND = 2 * 2**20
 
 
 class Reader(Protocol):
@@ -48,12 +55,14 @@ def main(descriptor: int, where: str, module: str, name: str) -> None:
         name: Its class.
     """
     kind: type[Reader] = getattr(import_module(module), name)
+    restrict({sys.prefix, sys.base_prefix, *(path for path in sys.path if path), *LIBRARIES})
     _limit()
+    seconds = LEAST_CPU_SECONDS + os.fstat(descriptor).st_size // BYTES_A_CPU_SECOND
     reader: Reader | None = None
     with suppress(wire.WireError, BrokenPipeError):
         while True:
             question, _ = wire.receive(INPUT)
-            _grant_time()
+            _grant_time(min(seconds, CPU_SECONDS))
             try:
                 reader = reader or kind(descriptor, where)
                 value, content = reader.answer(question)
@@ -89,8 +98,8 @@ def _set(limit: int, value: int) -> None:
         resource.setrlimit(limit, (value, value))
 
 
-def _grant_time() -> None:
+def _grant_time(seconds: int) -> None:
     used = resource.getrusage(resource.RUSAGE_SELF)
-    until = int(used.ru_utime + used.ru_stime) + CPU_SECONDS
+    until = int(used.ru_utime + used.ru_stime) + seconds
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
     resource.setrlimit(resource.RLIMIT_CPU, (until, hard))

@@ -51,7 +51,7 @@ def faults_named(where: str, kind: type[BadrepairError]) -> Iterator[None]:
 
 def look_through(file: h5py.File) -> Iterator[Finding]:
     """Yield what is wrong with the objects of a file; what it links to is not opened."""
-    seen = {_address(file)}
+    seen = {address(file)}
     waiting: list[h5py.Group] = [file]
     while waiting:
         group = waiting.pop()
@@ -62,10 +62,10 @@ def look_through(file: h5py.File) -> Iterator[Finding]:
                 yield linked
                 continue
             child = group[name]
-            if _address(child) in seen:
+            if address(child) in seen:
                 yield Finding("H5Alias", label, "it is stored under a second name")
                 continue
-            seen.add(_address(child))
+            seen.add(address(child))
             if len(seen) > MOST_OBJECTS:
                 yield Finding("LimitExceeded", label, f"over {MOST_OBJECTS:,} objects in one file")
                 return
@@ -132,7 +132,8 @@ def _bytes(shape: tuple[int, ...], item: h5py.Dataset) -> int:
     return int(np.prod(shape, dtype=object)) * int(item.dtype.itemsize)
 
 
-def _address(item: Any) -> int:
+def address(item: Any) -> int:
+    """Return where an object lies in its file: two names of one have the same."""
     return int(h5py.h5o.get_info(item.id).addr)
 
 

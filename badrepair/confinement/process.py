@@ -109,11 +109,17 @@ class Confined:
     def _crashed(self) -> errors.BadrepairError:
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(1)  # on its way out
+        killed = self._process.returncode == -signal.SIGKILL  # and not by us
         self.close()
         code = self._process.returncode
         if code == -signal.SIGXCPU:
             problem = "it keeps its reader busy without end"
             return self._fault("LoaderTimeout", self.path, problem, _DAMAGED)
+        if killed:
+            # Its own limits end it otherwise.
+            problem = "the process that read it was killed, as systems do that run out of memory"
+            hint = "end other programs, or take a larger machine"
+            return errors.ResourceError("OutOfMemory", self.path, problem, hint)
         how = f"by {signal.Signals(-code).name}" if code < 0 else f"with status {code}"
         problem = f"the process that read it ended {how}: the file is damaged, or made to crash it"
         return self._fault("LoaderCrashed", self.path, problem, _DAMAGED)

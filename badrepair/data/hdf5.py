@@ -6,7 +6,6 @@ file are read: no external or soft link, no virtual data set, no external storag
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ import numpy as np
 
 from badrepair.confinement.process import Confined
 from badrepair.data.keys import choose_image_key, choose_keys, true_label_key
+from badrepair.data.labels import require_few
 from badrepair.data.raw import RawData
 from badrepair.data.rows import rows_at
 from badrepair.errors import DataError
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 READER = "badrepair.data.hdf5_reader:DataReader"
-# Labels are read whole.
-_MOST_LABEL_BYTES = 2**30
 _BYTES_A_QUESTION = 2**26
 _ROWS_AT_ONCE = 100
 
@@ -134,9 +132,7 @@ def _whole(confined: Confined, key: str | None) -> Array | None:
     if key is None:
         return None
     labels = Rows.of(confined, key)
-    size = math.prod(labels.shape) * labels.dtype.itemsize
-    if size > _MOST_LABEL_BYTES:
-        raise DataError("H5Bomb", confined.path, f"{key} declares {size:,} bytes of labels")
+    require_few(labels.shape, labels.dtype, key, confined.path)
     return labels[:]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
-from badrepair.confinement.hdf5 import array_faults, faults_named, link_fault
+from badrepair.confinement.hdf5 import address, array_faults, faults_named, link_fault
 from badrepair.errors import DataError
 
 if TYPE_CHECKING:
@@ -42,14 +42,20 @@ class DataReader:
             return None, rows.data
 
     def _names(self) -> list[str]:
-        names = list(self._file)
-
-        def collect(name: str, item: object) -> bool | None:
-            if isinstance(item, h5py.Dataset) and "/" in name:
-                names.append(name)
-            return True if len(names) > MOST_NAMES else None
-
-        self._file.visititems(collect)
+        """Return the names in the file itself, and those of arrays in groups."""
+        names, seen = list(self._file), {address(self._file)}
+        waiting: list[tuple[str, h5py.Group]] = [("", self._file)]
+        while waiting and len(names) + len(seen) <= MOST_NAMES:
+            before, group = waiting.pop()
+            for name in group:
+                if link_fault(group, name, name) is not None:
+                    continue
+                child = group[name]
+                if isinstance(child, h5py.Dataset) and before:
+                    names.append(f"{before}{name}")
+                elif isinstance(child, h5py.Group) and address(child) not in seen:
+                    seen.add(address(child))
+                    waiting.append((f"{before}{name}/", child))
         return names
 
     def _array(self, key: str) -> h5py.Dataset:

@@ -72,7 +72,7 @@ class MaxSoftmax:
             problem = "expected a network of two classes or more, found one class"
             raise ModelError("UnsupportedTopology", model.name, problem)
         uncalibrated = FittedMaxSoftmax(defense=self, model=copy_model(model))
-        scores = uncalibrated.score(distinct(clean).images)
+        scores = uncalibrated.score(distinct(clean, batch_size=self.batch_size).images)
         return FittedMaxSoftmax(
             defense=self,
             model=uncalibrated.model,

@@ -22,6 +22,7 @@ from badrepair import staging
 from badrepair.copies import distinct
 from badrepair.detectors.fitted_strip import FittedStrip
 from badrepair.errors import DataError, OptionError
+from badrepair.models import inference
 from badrepair.models.superimposing import Superimposer
 from badrepair.words import percent
 
@@ -122,7 +123,7 @@ class Strip:
 
     def _parts(self, clean: Dataset) -> tuple[Dataset, Dataset, Dataset]:
         """Return disjoint parts: the overlays, those that stages are learnt from, the others."""
-        clean = distinct(clean)
+        clean = distinct(clean, batch_size=self.batch_size or inference.BATCH)
         if len(clean) < self.clean_images_needed:
             raise self.too_few(clean)
         needed = self._calibrating

@@ -15,6 +15,7 @@ import keras
 from keras.src.backend.common import global_state
 
 from badrepair.errors import ModelError
+from badrepair.models.gate.sizes import MOST_VALUES
 from badrepair.models.keras_words import in_one_line
 from badrepair.models.layer_outputs import outputs_of_layers
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
     from badrepair.models.weights import Weights
 
-# Of one layer, for one image: half a GiB.
-MOST_VALUES = 2**27
 UNINITIALIZED = "uninitialized_variables"
 
 
@@ -65,6 +64,7 @@ def _without_memory() -> Iterator[None]:
     try:
         with keras.StatelessScope(initialize_variables=False):
             yield
+            _forget_initializers()
     except BaseException:
         global_state.set_global_attribute(UNINITIALIZED, [])
         raise
@@ -85,6 +85,13 @@ def _give_memory() -> None:
     global_state.set_global_attribute(UNINITIALIZED, [*waiting.values()])
     with keras.StatelessScope():  # on its way out it gives memory to what has none
         pass
+
+
+def _forget_initializers() -> None:
+    """Let all weights start at zero: those of the file come next, and some initializers fail."""
+    for variable in global_state.get_global_attribute(UNINITIALIZED) or ():
+        if isinstance(variable._initializer, keras.initializers.Initializer):
+            variable._initializer = keras.initializers.Zeros()
 
 
 def _unfilled(described: Described) -> keras.Model:

@@ -26,6 +26,7 @@ from badrepair.models.legacy_values import (
     SMALL_OBJECTS,
     described,
     is_silent,
+    normalization,
     parameters,
     small_object,
     type_name,
@@ -148,6 +149,8 @@ class _Converter:
 
     def _config(self, config: Entry, name: str) -> Entry:
         label = plain_name(config.get("name") or name)
+        if name == "Normalization":
+            config = self._normalization(config, label)
         accepted = parameters(getattr(keras.layers, name))
         result = {}
         for old, value in config.items():
@@ -157,6 +160,12 @@ class _Converter:
             elif key not in SILENT_KEYS and not is_silent(value):
                 raise self._unsupported(label, f"{key}={value} means nothing to Keras 3")
         return result
+
+    def _normalization(self, config: Entry, label: str) -> Entry:
+        try:
+            return normalization(config)
+        except ValueError as error:
+            raise self._unsupported(label, str(error)) from error
 
     def _value(self, key: str, value: Any, label: str) -> Any:
         if key == "name":

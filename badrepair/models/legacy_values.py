@@ -65,3 +65,29 @@ def parameters(cls: Any) -> frozenset[str]:
             if not any(one.kind is one.VAR_KEYWORD for one in given.values()):
                 break
     return frozenset(found - {"self", "args", "kwargs"})
+
+
+def normalization(config: Entry) -> Entry:
+    """Return a Normalization with constants such that Keras spreads no number over an image.
+
+    Raises:
+        ValueError: It would spread a few numbers over many.
+    """
+    constants = {key: config[key] for key in ("mean", "variance") if config.get(key) is not None}
+    numbers = {key: _numbers(value) for key, value in constants.items()}
+    if not constants:
+        return config
+    if all(len(found) == 1 for found in numbers.values()):
+        # The same for every value, whatever the axis.
+        return {**config, "axis": None, **{key: found[0] for key, found in numbers.items()}}
+    axis = config.get("axis", -1)
+    if any(len(found) == 1 for found in numbers.values()):
+        raise ValueError("one of its mean and variance is a single number, the other is not")
+    if isinstance(axis, list) and len(axis) > 1:
+        raise ValueError("its constants are spread over several axes")
+    return config
+
+
+def _numbers(value: Any) -> list[Any]:
+    """Return what is in nested lists."""
+    return [one for item in value for one in _numbers(item)] if isinstance(value, list) else [value]

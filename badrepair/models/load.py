@@ -8,6 +8,7 @@ and the training configuration is never read.
 from __future__ import annotations
 
 import logging
+import os
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from badrepair.models.weights import Weights
 
 log = logging.getLogger(__name__)
+
+SUFFIXES = {".keras": "zip", ".h5": "hdf5", ".hdf5": "hdf5", ".json": "json"}
+FORMATS = {"zip": "a .keras archive", "hdf5": "an HDF5 file", "json": "a description in JSON"}
 
 
 def load_model(
@@ -71,6 +75,9 @@ def _opened(path: Path, *, stack: ExitStack, trusted: Collection[str]) -> Opened
     opened.require_harmless(trusted=trusted)
     for found in opened.let_through:
         log.warning("%s is trusted, and let through: %s", path, found.sentence)
+    claimed = SUFFIXES.get(path.suffix.lower(), opened.format)
+    if claimed != opened.format:
+        log.warning("%s is %s by its content, whatever its name says", path, FORMATS[opened.format])
     return opened
 
 
@@ -98,7 +105,7 @@ def _description(
 
 def _existing(arch: str) -> Path:
     path = Path(arch)
-    if not path.exists() and not path.suffix:
+    if not os.path.exists(path) and not path.suffix:
         problem = f"expected a file or one of {_built_in()}, found {arch}"
         raise OptionError("UnknownArchitecture", "--arch", problem)
     return path

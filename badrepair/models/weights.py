@@ -76,7 +76,7 @@ class LegacyWeights:
 
     def _pair(self, name: str, found: Sequence[Slot], stored: Stored) -> list[tuple[Slot, int]]:
         by_key = {slot.key: slot for slot in found}
-        if len(by_key) == len(found) and set(by_key) == set(stored.keys):
+        if len(by_key) == len(found) and sorted(by_key) == sorted(stored.keys):
             found = [by_key[key] for key in stored.keys]
         expected = tuple(slot.shape for slot in found)
         if expected != stored.shapes:

@@ -59,13 +59,20 @@ def test_a_reader_that_cannot_begin_says_so_at_the_first_question(file, confined
     broken.close()
 
 
-@pytest.mark.parametrize("name", ["SIGSEGV", "SIGABRT", "SIGBUS", "SIGKILL"])
+@pytest.mark.parametrize("name", ["SIGSEGV", "SIGABRT", "SIGBUS"])
 def test_a_crash_of_the_reader_is_a_fault_of_the_file(confined, file, name):
     error = refusal(confined, do="die", signal=int(getattr(signal, name)))
     assert error.code == "LoaderCrashed"
     assert error.where == str(file)
     assert name in error.problem
     assert refusal(confined, do="echo").code == "LoaderCrashed"
+
+
+def test_a_reader_that_is_killed_had_too_little_memory(confined, file):
+    with pytest.raises(ResourceError) as caught:
+        confined.ask(do="die", signal=int(signal.SIGKILL))
+    assert (caught.value.code, caught.value.exit_code) == ("OutOfMemory", 69)
+    assert caught.value.where == str(file)
 
 
 def test_an_end_without_a_word_is_a_crash(confined):
@@ -123,6 +130,40 @@ def test_it_cannot_write_a_byte(confined, tmp_path):
 
 def test_it_cannot_open_many_files(confined):
     assert refusal(confined, do="open_many").code == "LoaderCrashed"
+
+
+@pytest.fixture
+def landlock():
+    """Skip where the kernel cannot keep a process from opening files."""
+    import subprocess
+
+    program = "from badrepair.confinement.landlock import restrict; exit(not restrict([]))"
+    if subprocess.run([sys.executable, "-c", program], check=False, cwd=process.ROOT).returncode:
+        pytest.skip("this kernel has no Landlock")
+
+
+@pytest.mark.usefixtures("landlock")
+def test_it_can_open_no_other_file(confined, file, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("secret")
+    assert confined.ask(do="read", path=str(secret))[0] == "errno 13"
+    assert confined.ask(do="read", path=str(file))[0] == "errno 13"
+    assert confined.ask(do="read", path="/etc/passwd")[0] == "errno 13"
+    assert confined.ask(do="content")[0] == "some bytes"
+
+
+@pytest.mark.usefixtures("landlock")
+def test_it_can_start_no_program(confined):
+    assert confined.ask(do="run")[0] == "errno 13"
+
+
+@pytest.mark.usefixtures("landlock")
+def test_it_can_connect_to_nobody(confined):
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        found = confined.ask(do="connect", port=server.getsockname()[1])[0]
+    assert found in {"errno 13", "errno 1"}
 
 
 def test_it_inherits_neither_environment_nor_search_path(confined, monkeypatch):

@@ -308,3 +308,16 @@ def test_images_are_read_without_labels_and_beside_them(tmp_path):
     assert np.array_equal(beside[:], IMAGES)
     with pytest.raises(DataError, match=r"KeyMissing.*--image-key"):
         hdf5.read_images(tmp_path / "alone", image_key="faces")
+
+
+def test_arrays_in_groups_are_named_once_and_rings_are_no_trap(tmp_path):
+    path = save(tmp_path / "f", **{"a/b/pictures": IMAGES, "top": LABELS})
+    with h5py.File(path, "a") as file:
+        file["a/again"] = file["a"]
+    error = refused(path, "KeyMissing")
+    assert error.problem.endswith("found a, a/b/pictures, top")
+
+
+def test_names_that_steer_a_terminal_are_escaped(tmp_path):
+    error = refused(save(tmp_path / "f", **{"\x1b[2J\n": IMAGES}), "KeyMissing")
+    assert error.problem.endswith(r"found \x1b[2J\n")

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from badrepair.confinement.finding import Finding, printable
+from badrepair.models.gate.sizes import size_faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 NAME = 256
-MOST_LAYERS = 2_000
 
 
 def _names(text: str) -> frozenset[str]:
@@ -131,28 +131,12 @@ def walk(config: Any) -> Iterator[Finding]:
     Args:
         config: Parsed JSON (Any, since it is whatever the file holds).
     """
-    calls = _count_calls(config, "config")
-    if calls > MOST_LAYERS:
-        problem = f"expected at most {MOST_LAYERS:,} layers, found {calls:,}"
-        yield Finding("LimitExceeded", "the network", problem)
+    yield from size_faults(config)
+    if not isinstance(config, list) and (
+        not isinstance(config, dict) or "class_name" not in config
+    ):
+        yield Finding("ConfigInvalid", "the network", "it describes no Sequential or Functional")
     yield from _visit(config, _Place("", "", "the network"))
-
-
-def _count_calls(value: Any, key: str) -> int:
-    """Return how many layers there are, each as often as it is called.
-
-    A nested network that is called twice runs twice what it holds, and so on: ten small networks
-    inside each other would keep Keras busy for ever.
-    """
-    if isinstance(value, list):
-        # Keras 1 put the layers of a Sequential right into its config.
-        return sum(_count_calls(item, "layers" if key == "config" else key) for item in value)
-    if not isinstance(value, dict):
-        return 0
-    nodes = value.get("inbound_nodes")
-    times = max(1, len(nodes)) if isinstance(nodes, list) else 1
-    inside = sum(_count_calls(item, name) for name, item in value.items())
-    return times * (inside + (key == "layers"))
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from badrepair.confinement.finding import printable
+from badrepair.confinement.finding import Finding, printable
 from badrepair.models.gate.allowed import MODELS
+from badrepair.models.gate.sizes import SHAPE_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 # JSON from a file can be anything, hence Any.
 
-SHAPE_KEYS = ("batch_shape", "batch_input_shape", "build_input_shape")
 TELLING = (
     *("filters", "units", "kernel_size", "strides", "pool_size", "size", "padding", "rate"),
     *("activation", "scale", "offset", "axis", "target_shape"),
@@ -62,6 +62,22 @@ def layer_rows(config: Any, groups: tuple[Stored, ...]) -> list[LayerRow]:
     ]
 
 
+def misfits(config: Any, groups: tuple[Stored, ...]) -> Iterator[Finding]:
+    """Yield the layers that would make more or fewer channels than any stored array has.
+
+    Args:
+        config: The network's description, allowed or not.
+        groups: The weights in the file.
+    """
+    stored = {size for group in groups for shape in group.shapes for size in shape}
+    for name, _, _, inside in _layers(config, ""):
+        for key in ("filters", "units"):
+            count = inside.get(key)
+            if isinstance(count, int) and count not in stored:
+                problem = f"it has {count} {key}, and no array in the file has an axis of that size"
+                yield Finding("WeightsMismatch", f"layer {name}", problem)
+
+
 def _weights_alone(group: Stored, sizes: Mapping[str, int]) -> LayerRow:
     """Return what is known of a layer of which there are the weights only."""
     shapes = ", ".join("x".join(map(str, shape)) for shape in group.shapes)
@@ -98,10 +114,10 @@ def _layers(config: Any, before: str) -> Iterator[tuple[str, str, str, Mapping[s
     inside = _of(config, "config")
     layers = inside if isinstance(inside, list) else _of(inside, "layers")
     for layer in layers if isinstance(layers, list) else ():
-        kind, own = _of(layer, "class_name"), _of(layer, "config")
+        kind, own = str(_of(layer, "class_name")), _of(layer, "config")
         own = own if isinstance(own, dict) else {}
         name = str(_of(layer, "name") or own.get("name") or kind)[:80]
-        yield f"{before}{name}", name, str(kind)[:80], own
+        yield f"{before}{name}", name, kind[:80], own
         if kind in MODELS:
             yield from _layers(layer, f"{before}{name}/")
 

@@ -9,6 +9,7 @@ import zlib
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
+from badrepair import archives
 from badrepair.confinement.hdf5 import AGAIN
 from badrepair.errors import ModelError
 from badrepair.models.gate.json_text import MOST_BYTES, too_large
@@ -23,13 +24,7 @@ MEMBERS = {CONFIG, METADATA, WEIGHTS}
 MOST_RATIO = 20
 MOST_PACKED_WEIGHTS = 2**28
 PIECE_BYTES = 2**20
-# What zipfile has been seen to raise on damaged files.
-FAULTS = (
-    *(zlib.error, OSError, EOFError, RuntimeError, NotImplementedError, struct.error),
-    *(ValueError, IndexError, OverflowError),
-)
 _LOCAL_HEADER = struct.Struct("<26x2H")
-_ENCRYPTED = 0x1
 
 
 class Archive:
@@ -46,7 +41,7 @@ class Archive:
     def __init__(self, file: io.BufferedIOBase, where: str) -> None:
         self._file, self._where = file, where
         with self._reading():
-            self._zip = zipfile.ZipFile(file)
+            self._zip = archives.opened(file)
             self._members = self._zip.infolist()
             self._check()
 
@@ -58,6 +53,12 @@ class Archive:
             raise too_large(self._where)
         with self._reading():
             return self._zip.read(name)
+
+    @property
+    def weights_start(self) -> int:
+        """Return where in the file the weights are."""
+        with self._reading():
+            return self._start(self._zip.getinfo(WEIGHTS))
 
     def weights(self) -> IO[bytes]:
         """Return the weights as a file."""
@@ -84,20 +85,34 @@ class Archive:
 
     def _start(self, member: zipfile.ZipInfo) -> int:
         self._file.seek(member.header_offset)
-        name, extra = _LOCAL_HEADER.unpack(self._file.read(_LOCAL_HEADER.size))
-        return member.header_offset + _LOCAL_HEADER.size + int(name) + int(extra)
+        length, extra = _LOCAL_HEADER.unpack(self._file.read(_LOCAL_HEADER.size))
+        name = self._file.read(length)
+        if name != member.filename.encode():
+            shown = ascii(name)[2:-1][:80]
+            raise zipfile.BadZipFile(f"its member {member.filename} is also called {shown}")
+        return member.header_offset + _LOCAL_HEADER.size + int(length) + int(extra)
 
     def _check(self) -> None:
         names = [member.filename for member in self._members]
         if CONFIG not in names:
             raise ModelError("UnknownFormat", self._where, f"{EXPECTED}, found {_seen(names)}")
-        for member in self._members:
-            problem = _problem(member, names)
-            if problem:
-                shown = ascii(member.filename)[1:-1][:80]
-                raise ModelError("ZipUnsafe", self._where, f"its member {shown} {problem}")
+        for name, problem in (*archives.faults(self._zip), *self._foreign()):
+            shown = ascii(name)[1:-1][:80]
+            raise ModelError("ZipUnsafe", self._where, f"its member {shown} {problem}")
+        if min(member.header_offset for member in self._members) > 0:
+            problem = "another file stands in front of the archive"
+            raise ModelError("ZipUnsafe", self._where, problem)
         if WEIGHTS not in names:
             raise ModelError("WeightsMissing", self._where, f"the .keras file has no {WEIGHTS}")
+
+    def _foreign(self) -> Iterator[tuple[str, str]]:
+        """Yield the name of each member that Keras would not write, and what is wrong with it."""
+        for member in self._members:
+            if member.filename not in MEMBERS:
+                yield member.filename, f"is none of {', '.join(sorted(MEMBERS))}"
+            packed, size = member.compress_size, member.file_size
+            if size > MOST_RATIO * max(packed, 1):
+                yield member.filename, f"unpacks {packed:,} bytes to {size:,}"
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
@@ -106,7 +121,7 @@ class Archive:
         except zipfile.BadZipFile as error:
             problem = f"the zip archive is cut off or damaged ({error})"
             raise ModelError("Truncated", self._where, problem, AGAIN) from error
-        except FAULTS as error:
+        except archives.FAULTS as error:
             problem = f"the zip archive cannot be read: {error}"
             raise ModelError("Corrupt", self._where, problem, AGAIN) from error
 
@@ -137,21 +152,6 @@ class _Window(io.RawIOBase):
         count = self._file.readinto(memoryview(buffer)[:left])
         self._at += count
         return count
-
-
-def _problem(member: zipfile.ZipInfo, names: list[str]) -> str:
-    """Return what is wrong with a member; empty if nothing is."""
-    if names.count(member.filename) > 1:
-        return "stands in the archive twice"
-    if member.filename not in MEMBERS:
-        return f"is none of {', '.join(sorted(MEMBERS))}"
-    if member.flag_bits & _ENCRYPTED:
-        return "is encrypted"
-    if member.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
-        return f"is packed in an unknown way ({member.compress_type})"
-    if member.file_size > MOST_RATIO * max(member.compress_size, 1):
-        return f"unpacks {member.compress_size:,} bytes to {member.file_size:,}"
-    return ""
 
 
 def _seen(names: list[str]) -> str:

@@ -9,9 +9,10 @@ from badrepair.errors import ModelError
 Kind = Literal["zip", "hdf5", "json"]
 
 HEAD_BYTES = 512
+HDF5 = b"\x89HDF\r\n\x1a\n"
 KINDS: tuple[tuple[bytes, Kind], ...] = (
     (b"PK\x03\x04", "zip"),
-    (b"\x89HDF\r\n\x1a\n", "hdf5"),
+    (HDF5, "hdf5"),
     (b"{", "json"),
     (b"[", "json"),
 )

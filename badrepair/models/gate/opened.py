@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from badrepair.confinement.finding import Finding
+from badrepair.confinement.finding import Finding, printable
 from badrepair.confinement.hdf5 import BFLOAT16
 from badrepair.confinement.process import Confined
-from badrepair.errors import ModelError
+from badrepair.errors import DataError, ModelError
 from badrepair.models.gate import allowed
 from badrepair.models.gate.layouts import RANDOM_STATE
 
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
 
 Shapes = tuple[tuple[int, ...], ...]
 READER = "badrepair.models.gate.reader:ModelReader"
+# What a folder is that holds a file of such a name.
+FOLDERS = {
+    "saved_model.pb": "the folder of a SavedModel",
+    "_CHECKPOINT_METADATA": "the folder of an Orbax checkpoint",
+    "manifest.ocdbt": "the folder of an Orbax checkpoint",
+}
 # What `--trust-model` lets through.
 LOOSENED = frozenset({"LayerNotAllowed", "CustomObject", "CodeInModel", "ActivationNotAllowed"})
 
@@ -66,6 +73,7 @@ class Opened:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.let_through: tuple[Finding, ...] = ()
+        _require_no_folder(path)
         self._confined = Confined(path, READER, ModelError)
         try:
             said, _ = self._confined.ask(do="describe")
@@ -75,7 +83,7 @@ class Opened:
 
     def _take(self, said: Mapping[str, Any]) -> None:
         """Take over what the reader says, which is itself not to be trusted."""
-        self.format, self.version = str(said["format"]), str(said["version"])
+        self.format, self.version = str(said["format"]), printable(str(said["version"]))
         self.config: Any = said["config"]
         self.layout: str | None = said["layout"]
         self.groups = _groups(said["groups"])
@@ -132,6 +140,15 @@ class Opened:
         self._confined.close()
         problem = f"its reader answered nonsense ({type(error).__name__}): the file is made to harm"
         return ModelError("LoaderCrashed", self.path, problem, "do not use the file")
+
+
+def _require_no_folder(path: Path) -> None:
+    """Refuse a folder, and name what it is: some formats of models are folders."""
+    if not os.path.isdir(path):
+        return
+    kinds = (kind for name, kind in FOLDERS.items() if os.path.lexists(path / name))
+    problem = f"expected a file, found {next(kinds, 'a folder')}"
+    raise DataError("NotAFile", path, problem, "give a .keras or .h5 file")
 
 
 def _groups(said: Iterable[Mapping[str, Any]]) -> tuple[Stored, ...]:

@@ -14,6 +14,7 @@ from badrepair.confinement.hdf5 import BFLOAT16, faults_named, look_through
 from badrepair.errors import ModelError
 from badrepair.models.gate import layouts
 from badrepair.models.gate.archive import CONFIG, METADATA, Archive
+from badrepair.models.gate.faces import require_one_face
 from badrepair.models.gate.json_text import MOST_BYTES, parsed, too_large
 from badrepair.models.gate.magic import HEAD_BYTES, kind_of
 from badrepair.models.gate.plain import plain, training_faults
@@ -45,8 +46,9 @@ class ModelReader:
             problem = f"expected at most {MOST_FILE_BYTES:,} bytes, found {self._size:,}"
             raise ModelError("TooBig", where, problem)
         self._format = kind_of(self._file.read(HEAD_BYTES), where)
-        self._file.seek(0)
         self._archive = Archive(self._file, where) if self._format == "zip" else None
+        weights = None if self._archive is None else self._archive.weights_start
+        require_one_face(self._file, self._format, where, weights)
 
     def answer(self, question: Mapping[str, Any]) -> tuple[Any, bytes | memoryview]:
         """Return the description, or one array."""
