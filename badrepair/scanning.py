@@ -102,7 +102,9 @@ def _format(opened: Opened) -> str:
 
 
 def _misfits(opened: Opened) -> Iterator[Finding]:
-    if opened.config is not None and opened.layout is not None:
+    # Weights behind links are not even listed.
+    listed = not any(found.code == "H5Link" for found in opened.findings)
+    if listed and opened.config is not None and opened.layout is not None:
         yield from misfits(opened.config, opened.groups)
 
 

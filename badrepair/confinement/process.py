@@ -109,7 +109,7 @@ class Confined:
     def _crashed(self) -> errors.BadrepairError:
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(1)  # on its way out
-        killed = self._process.returncode == -signal.SIGKILL  # and not by us
+        killed = self._process.returncode == -signal.SIGKILL and self._finalizer.alive  # not by us
         self.close()
         code = self._process.returncode
         if code == -signal.SIGXCPU:

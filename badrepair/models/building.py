@@ -64,7 +64,6 @@ def _without_memory() -> Iterator[None]:
     try:
         with keras.StatelessScope(initialize_variables=False):
             yield
-            _forget_initializers()
     except BaseException:
         global_state.set_global_attribute(UNINITIALIZED, [])
         raise
@@ -72,26 +71,19 @@ def _without_memory() -> Iterator[None]:
 
 
 def _give_memory() -> None:
-    """Give memory, each once, to the variables that were built inside.
+    """Give memory to the variables that were built inside, each once: Keras may list one twice.
 
     All weights come from the file: no initializer of the file's choice need run for them, which
-    could fail, or compute for hours. Random number generators keep theirs.
+    could fail, or compute for hours. Random number generators have a function, and keep it.
     """
     built_inside = global_state.get_global_attribute(UNINITIALIZED) or []
     waiting = {id(one): one for one in built_inside if one._value is None}
     for variable in waiting.values():
-        if "float" in variable.dtype:
+        if isinstance(variable._initializer, keras.initializers.Initializer):
             variable._initializer = keras.initializers.Zeros()
     global_state.set_global_attribute(UNINITIALIZED, [*waiting.values()])
     with keras.StatelessScope():  # on its way out it gives memory to what has none
         pass
-
-
-def _forget_initializers() -> None:
-    """Let all weights start at zero: those of the file come next, and some initializers fail."""
-    for variable in global_state.get_global_attribute(UNINITIALIZED) or ():
-        if isinstance(variable._initializer, keras.initializers.Initializer):
-            variable._initializer = keras.initializers.Zeros()
 
 
 def _unfilled(described: Described) -> keras.Model:
