@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from badrepair import files
 from badrepair.cli import console
 from badrepair.cli.inputs import named_paths
 from badrepair.verdict import WORKING
@@ -49,7 +48,7 @@ def of_held_out(images: int) -> None:
 
 def of_files(options: DefenseOptions) -> None:
     """Doubt a file that is given for two things."""
-    if options.clean and options.test and files.same_content(options.clean, options.test):
+    if options.tests_on_clean:
         _warn(f"{options.test} is given as --test and holds the images of --clean")
     clean = {path.resolve() for path in (options.clean, options.test) if path is not None}
     for name, path in named_paths(options.poisoned, "--poisoned"):

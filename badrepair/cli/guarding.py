@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from badrepair import files, tables
+from badrepair import tables
 from badrepair.cli import console, doubts, inputs, outputs, telling
 from badrepair.copies import distinct
 from badrepair.defenses.max_softmax import MaxSoftmax
@@ -134,9 +134,7 @@ def _parts(options: StripOptions, opened: Inputs, defense: Strip) -> tuple[Datas
         if round((1 - TEST_SHARE) * len(clean)) < defense.clean_images_needed:
             raise defense.too_few(clean, share=1 - TEST_SHARE)
         return clean.split(1 - TEST_SHARE, seed=options.seed)
-    assert options.test is not None
-    assert options.clean is not None
-    if files.same_content(options.test, options.clean):
+    if options.tests_on_clean:
         return clean, opened.test
     return clean, _without_copies(opened.test, beside=clean)
 

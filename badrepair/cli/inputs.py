@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast, get_args
 
 from badrepair import records
 from badrepair.cli import console
+from badrepair.cli.options import clean_missing
 from badrepair.data.ranges import ModelRange
 from badrepair.errors import ModelError, OptionError
 from badrepair.metrics import counting
@@ -92,9 +93,7 @@ def naming(path: Path, model: keras.Model) -> Iterator[None]:
 def require_clean(opened: Inputs) -> Dataset:
     """Return the clean set, or say that a defence needs one."""
     if opened.clean is None:
-        raise OptionError(
-            "CleanMissing", "--clean", "expected a file of clean labelled images, found none"
-        )
+        raise clean_missing()
     return opened.clean
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from badrepair.errors import OptionError
+from badrepair.files import same_content
 
 
 class Format(StrEnum):
@@ -201,3 +205,16 @@ class DefenseOptions(ArchOptions, DataOptions):
     ] = None
     overwrite: Overwrite = False
     seed: Seed = 0
+
+    @cached_property
+    def tests_on_clean(self) -> bool:
+        """Whether --test holds the very images of --clean; the files are read once for it."""
+        if self.clean is None or self.test is None:
+            return False
+        return same_content(self.test, self.clean)
+
+
+def clean_missing() -> OptionError:
+    """Return the error that says that a defence needs clean images."""
+    problem = "expected a file of clean labelled images, found none"
+    return OptionError("CleanMissing", "--clean", problem)

@@ -222,8 +222,8 @@ def _sentences(
 
 
 def _measured_on(options: PruneOptions) -> str:
-    if options.test is not None and options.clean is not None:
-        if files.same_content(options.test, options.clean):
+    if options.test is not None:
+        if options.tests_on_clean:
             return (
                 "clean accuracy is measured on --test, which holds the images of --clean: they"
                 " tuned the model and chose how much to prune"

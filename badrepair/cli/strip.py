@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +12,7 @@ import typer
 
 from badrepair.cli import console
 from badrepair.cli.command import takes
-from badrepair.cli.options import GATE, MODEL, OUTPUT, DefenseOptions, Resize
+from badrepair.cli.options import GATE, MODEL, OUTPUT, DefenseOptions, Resize, clean_missing
 from badrepair.errors import OptionError
 
 DETECTOR, SCREENING = "The detector", "The screening"
@@ -175,16 +175,11 @@ def strip(options: StripOptions) -> None:
     run(options, started)
 
 
-# What makes a detector, and changes nothing in one that is made; with the defaults.
-_FITTING = {
-    field.name: field.default
-    for field in fields(StripOptions)
-    if field.name
-    in {
-        *("frr", "calibration", "confidence", "overlays", "mix", "image_weight", "overlay_weight"),
-        *("exact", "seed"),
-    }
-}
+# What makes a detector, and changes nothing in one that is made.
+_FITTING = (
+    *("frr", "calibration", "confidence", "overlays", "mix", "image_weight", "overlay_weight"),
+    *("exact", "seed"),
+)
 
 
 def _require_sense(options: StripOptions) -> None:
@@ -198,16 +193,15 @@ def _require_sense(options: StripOptions) -> None:
     if not screening and options.model is None:
         raise OptionError("OptionMissing", "--model", "expected a model to guard, found none")
     if not screening and options.clean is None:
-        problem = "expected a file of clean labelled images, found none"
-        raise OptionError("CleanMissing", "--clean", problem)
+        raise clean_missing()
     fitting: dict[str, object] = {
         "--clean": options.clean,
         "--test": options.test,
         "--poisoned": options.poisoned,
         "--label-key": options.label_key,
         **{
-            f"--{name.replace('_', '-')}": getattr(options, name) != default
-            for name, default in _FITTING.items()
+            f"--{name.replace('_', '-')}": getattr(options, name) != getattr(StripOptions, name)
+            for name in _FITTING
         },
     }
     judging: dict[str, object] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from badrepair import exhibits, files
+from badrepair import exhibits
 from badrepair.calibration import p_values
 from badrepair.cli import inputs
 from badrepair.guard_verdict import guard_verdict
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 def measured_on(options: StripOptions, images: int) -> str:
     """Return one sentence that says which images measured."""
-    if options.test is None or options.clean is None:
+    if options.test is None:
         return f"measured on {images} clean images that calibrated nothing (a part of --clean)"
-    if files.same_content(options.test, options.clean):
+    if options.tests_on_clean:
         return (
             f"measured on {images} clean images of --test, which holds the images of --clean: they"
             " made the detector, and its rates say nothing of new images"

@@ -53,8 +53,8 @@ def _quickest(run: Callable[[int], object]) -> int:
     to last to mislead.
     """
     sizes = _affordable(run)
-    turns = [[_seconds_an_image(run, size) for size in sizes] for _ in range(ROUNDS)]
-    least = dict(zip(sizes, map(min, *turns), strict=True))
+    turns = [[_seconds(run, size) for size in sizes] for _ in range(ROUNDS)]
+    least = {size: min(taken) / size for size, *taken in zip(sizes, *turns, strict=True)}
     best = sizes[0]
     for size in sizes[1:]:
         if least[size] <= WORTH_IT * least[best]:
@@ -66,15 +66,15 @@ def _affordable(run: Callable[[int], object]) -> list[int]:
     """Return the sizes up to the first that takes long; each has then run before."""
     for number, size in enumerate(SIZES, start=1):
         run(size)
-        if size * _seconds_an_image(run, size) > LONG_SECONDS:
+        if _seconds(run, size) > LONG_SECONDS:
             return list(SIZES[:number])
     return list(SIZES)
 
 
-def _seconds_an_image(run: Callable[[int], object], size: int) -> float:
+def _seconds(run: Callable[[int], object], size: int) -> float:
     start = time.perf_counter()
     run(size)
-    return (time.perf_counter() - start) / size
+    return time.perf_counter() - start
 
 
 def _machine() -> str:
