@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 OUT ?= demo
+SECONDS ?= 60
+FIRST ?= 0
 
-.PHONY: demo test check docs cli-docs csaw format clean
+.PHONY: demo test check docs cli-docs csaw fuzz format clean
 
 demo: $(VENV)/.run  ## Backdoor a small network, repair it, guard it: the main job in a minute
 	$(BIN)/badrepair demo --out $(OUT) --overwrite
@@ -27,6 +29,9 @@ cli-docs: $(VENV)/.dev  ## Write docs/cli.md anew from --help
 
 csaw: $(VENV)/.dev  ## Check the published CSAW figures: make csaw DATA=folder of the data
 	BADREPAIR_CSAW_DATA="$(DATA)" $(BIN)/python -m pytest -rs tests/test_published.py
+
+fuzz: $(VENV)/.dev  ## Open spoilt files for a while: make fuzz SECONDS=600; what fails is kept in fuzz-found
+	$(BIN)/python tests/fuzz.py --seconds $(SECONDS) --first $(FIRST) --keep fuzz-found
 
 format: $(VENV)/.dev  ## Format the code and mend what ruff can mend
 	$(BIN)/ruff format .

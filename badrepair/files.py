@@ -32,6 +32,9 @@ _NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 # The temporary name is longer than the real one; this keeps it below the usual 255 bytes.
 _KEPT_CHARACTERS = 40
 
+# Temporary files of this process that are being written.
+_unfinished: set[Path] = set()
+
 
 def sha256(path: Path) -> str:
     """Return the SHA-256 of a file as 64 hexadecimal digits, reading it piece by piece."""
@@ -120,7 +123,7 @@ def write_atomically(
             temporary.write_bytes(write)
         _flush(temporary)
         _publish(temporary, path, overwrite=overwrite)
-        _flush(path.parent)
+        _flush_folder(path.parent)
 
 
 def write_together(
@@ -152,7 +155,7 @@ def write_together(
                 path.unlink(missing_ok=True)
             raise
         for folder in {path.parent for path in contents}:
-            _flush(folder)
+            _flush_folder(folder)
 
 
 def _fill(path: Path, temporary: Path, content: Callable[[Path], object] | bytes) -> None:
@@ -175,12 +178,21 @@ def _failed(path: Path, error: OSError) -> WriteError:
 def _aside(path: Path) -> Iterator[Path]:
     """Yield an empty file beside `path` that is gone afterwards, whatever happens."""
     temporary = _temporary(path)
+    _unfinished.add(temporary)
     try:
         yield _create(temporary)
     except OSError as error:
         raise _failed(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+        _unfinished.discard(temporary)
+
+
+def remove_unfinished() -> None:
+    """Remove the temporary files of this process, which is about to end without a word."""
+    for temporary in tuple(_unfinished):
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def remove_leftovers(path: Path) -> None:
@@ -242,6 +254,15 @@ def _flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _flush_folder(path: Path) -> None:
+    try:
+        _flush(path)
+    except OSError as error:
+        # Some file systems cannot, and what stands there now is whole all the same.
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:
+            raise
 
 
 def _check_target(path: Path, *, overwrite: bool) -> None:

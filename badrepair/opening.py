@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -66,7 +67,7 @@ def load_data(
     return in_range(dataset, input_range)
 
 
-def stored_data(
+def stored_data(  # noqa: PLR0913 - there are as many ways to store images
     path: Path,
     model: keras.Model,
     *,
@@ -77,6 +78,8 @@ def stored_data(
     layout: Literal["auto", "nhwc", "nchw"] = "auto",
     color: Literal["rgb", "bgr"] = "rgb",
     limit: int | None = None,
+    label_offset: int = 0,
+    skip_bad: bool = False,
 ) -> Dataset:
     """Return a file's images as the model takes them, but for the range, and its labels.
 
@@ -90,9 +93,11 @@ def stored_data(
         layout: Order of the axes in the file.
         color: Order of the channels in the file.
         limit: Keep this many rows, all classes in proportion; None keeps all.
+        label_offset: Added to each label.
+        skip_bad: Whether images that are damaged or not finite are left out; all are read then.
     """
     return arrange(
-        data.read(path, image_key=image_key, label_key=label_key),
+        data.read(path, image_key=image_key, label_key=label_key, skip_bad=skip_bad),
         input_shape=tuple(model.input_shape[1:]),
         layout=layout,
         color=color,
@@ -100,6 +105,8 @@ def stored_data(
         name=path.name if name is None else name,
         where=path,
         limit=limit,
+        label_offset=label_offset,
+        skip_bad=skip_bad,
     )
 
 
@@ -133,7 +140,7 @@ def unlabelled(
         **stored_as: How an array is stored, as for `stored_images`.
     """
     folder, names = path, []
-    if path.is_dir():
+    if os.path.isdir(path):  # not path.is_dir, which raises on endless names
         names = find_pictures(path)
     elif path.suffix.lower() in SUFFIXES:
         real = require_file(path).resolve()

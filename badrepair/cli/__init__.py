@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from badrepair import __version__
-from badrepair.cli import console
+from badrepair.cli import console, stopping
 from badrepair.cli.demo import demo
 from badrepair.cli.evaluate import evaluate
 from badrepair.cli.plot import plot
 from badrepair.cli.predict import predict
 from badrepair.cli.prune import prune
+from badrepair.cli.scan import scan
 from badrepair.cli.strip import strip
 
 USAGE = 2
@@ -50,23 +53,35 @@ def badrepair(
     """
 
 
-for command in (demo, prune, strip, evaluate, predict, plot):
+for command in (demo, scan, prune, strip, evaluate, predict, plot):
     app.command()(command)
 
 
 def main() -> None:
     """Run the command; a fault is one line on stderr and an exit code."""
+    if sys.stdout is None:  # closed by the caller, who wants no data
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal may know ASCII only
+    with stopping.in_order():
+        code = _exit_code()
+    sys.exit(code)
+
+
+def _exit_code() -> int:
     try:
         code = app(standalone_mode=False)
+        return console.flushed(code if isinstance(code, int) else 0)
     except UsageError as error:
         context = getattr(error, "ctx", None)
         path = context.command_path if context is not None else "badrepair"
         message = error.format_message()  # type: ignore[attr-defined]
         if message:  # none where no command was given: then the help is shown
             console.complain(f"error[Usage] {path}: {message}; hint: {path} --help")
-        sys.exit(USAGE)
-    except (typer.Abort, KeyboardInterrupt):
-        sys.exit(130)
-    sys.exit(code if isinstance(code, int) else 0)
+        return USAGE
+    except (typer.Abort, KeyboardInterrupt) as error:
+        return stopping.exit_code_of(stopping.stop_behind(error) or error)
+    except OSError as error:  # commands tell of their own: this is help that cannot be printed
+        return console.unprintable(error)
+    except SystemExit:  # so Typer ends where stdout is a pipe that nobody reads
+        return console.closed_pipe()

@@ -12,16 +12,14 @@ from typing import Any, TypeVar, get_type_hints
 
 import typer
 
-from badrepair.cli import console
+from badrepair.cli import console, stopping
 from badrepair.cli.options import DATA, MODEL, OUTPUT, RUN, RunOptions
 from badrepair.errors import BadrepairError
 
 Options = TypeVar("Options", bound=RunOptions)
 
-INTERRUPTED = 130
 INTERNAL = 70
 NO_RESOURCES = 69
-WRITE_FAILED = 74
 DISK_FAULTS = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO}
 GATE_MISSED = 1
 
@@ -37,6 +35,9 @@ def takes(options: type[Options]) -> Callable[[Callable[[Options], None]], Calla
             _run(function, options(**values))
 
         hints = get_type_hints(options, include_extras=True)
+        for hint in hints.values():
+            # Typer would end with 2 on a file that may not be read; `files` does it with 66.
+            hint.__metadata__[0].readable = False
         parameters = [
             inspect.Parameter(
                 field.name,
@@ -78,14 +79,12 @@ def _run(function: Callable[[Options], None], options: Options) -> None:
     except typer.Exit:
         raise
     except KeyboardInterrupt as stop:
-        console.complain(_interrupted(stop))
-        raise typer.Exit(INTERRUPTED) from None
+        raise _ended(stop) from None
     except BrokenPipeError:
         raise
     except Exception as error:
-        if (behind := _stop_behind(error)) is not None:
-            console.complain(_interrupted(behind))
-            raise typer.Exit(INTERRUPTED) from None
+        if (behind := stopping.stop_behind(error)) is not None:
+            raise _ended(behind) from None
         if options.debug:
             traceback.print_exc(file=sys.stderr)
         line, code = _explain(error)
@@ -104,19 +103,14 @@ def pass_gate(missed: Sequence[str]) -> None:
         raise typer.Exit(GATE_MISSED)
 
 
-def _interrupted(stop: BaseException) -> str:
-    """Return the line on a Ctrl-C; what the command noted on it says how to go on."""
+def _ended(stop: BaseException) -> typer.Exit:
+    """Say that a run was stopped, and how to go on if that was noted; return its end."""
     hints = "".join(f"; hint: {note}" for note in getattr(stop, "__notes__", ()))
-    return (
-        f"error[Interrupted] badrepair: stopped by Ctrl-C; nothing was written by this step{hints}"
+    console.complain(
+        f"error[Interrupted] badrepair: stopped by {stopping.word_of(stop)};"
+        f" nothing was written by this step{hints}"
     )
-
-
-def _stop_behind(error: BaseException | None) -> BaseException | None:
-    """Return the Ctrl-C that an error came of: a library that is loading may wrap it."""
-    while error is not None and not isinstance(error, KeyboardInterrupt):
-        error = error.__cause__ or error.__context__
-    return error
+    return typer.Exit(stopping.exit_code_of(stop))
 
 
 def _explain(error: Exception) -> tuple[str, int]:
@@ -129,7 +123,7 @@ def _explain(error: Exception) -> tuple[str, int]:
             NO_RESOURCES,
         )
     if isinstance(error, OSError) and error.errno in DISK_FAULTS:
-        return f"error[WriteFailed] badrepair: {error.strerror}", WRITE_FAILED
+        return f"error[WriteFailed] badrepair: {error.strerror}", console.WRITE_FAILED
     return (
         f"error[Internal] badrepair: {type(error).__name__}: {error};"
         " hint: run again with --debug and report the traceback",

@@ -7,13 +7,14 @@ import os
 import sys
 import time
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, TypeVar
 
 from rich.console import Console
 from rich.markup import escape
 
+from badrepair.errors import OptionError
 from badrepair.muting import stderr_off
 
 if TYPE_CHECKING:
@@ -28,6 +29,10 @@ PIPE_WIDTH = 120
 # Narrower, numbers would be cut; the terminal folds longer lines instead.
 NARROWEST = 80
 SECONDS_BEFORE_A_BAR = 1.0
+
+WRITE_FAILED = 74
+# 128 and SIGPIPE.
+CLOSED_PIPE = 141
 
 _quiet: ContextVar[bool] = ContextVar("quiet", default=False)
 
@@ -47,7 +52,7 @@ class _Notes(logging.Handler):
 def set_verbose(verbose: bool) -> None:
     """Show what the library logs: what it chose to do and what it fell back to."""
     logger = logging.getLogger("badrepair")
-    logger.handlers = [_Notes()] if verbose else []
+    logger.handlers = [_Notes()]
     logger.setLevel(logging.INFO if verbose else logging.WARNING)
 
 
@@ -69,13 +74,48 @@ def note(message: str) -> None:
 
 
 def complain(line: str) -> None:
-    """Print an error as exactly one line."""
-    err().print(_printable(" ".join(line.split())), style="red", markup=False)
+    """Print an error as exactly one line, if there is still somebody to read it."""
+    with suppress(OSError):
+        err().print(_printable(" ".join(line.split())), style="red", markup=False)
 
 
 def _printable(text: str) -> str:
     """Return the text with control characters spelt out: a file's words may hold some."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def flushed(code: int) -> int:
+    """See that what was printed has gone out; return the exit code, another one if it has not."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        return closed_pipe()
+    except OSError as error:
+        _forget_stdout()
+        return code if code == WRITE_FAILED else unprintable(error)  # said once
+    return code
+
+
+def unprintable(error: OSError) -> int:
+    """Say that stdout takes no more, and return the exit code."""
+    _forget_stdout()
+    complain(f"error[WriteFailed] stdout: {error.strerror}")
+    return WRITE_FAILED
+
+
+def closed_pipe() -> int:
+    """Return the exit code of a run whose reader has gone, as `head` does, without a word."""
+    _forget_stdout()
+    return CLOSED_PIPE
+
+
+def _forget_stdout() -> None:
+    """Let what is still to be printed go nowhere, else Python complains of it at its end."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 class Bars:
@@ -141,10 +181,19 @@ def drawing() -> Iterator[None]:
 def start_tensorflow() -> None:
     """Import TensorFlow without its log lines, which say nothing to our users.
 
-    Some come from C++ before any setting is read, so that stderr is turned off meanwhile.
+    Some come from C++ before any setting is read, so that stderr is turned off meanwhile. What
+    the user's keras.json says of number types stays unread: the same run is to come to the same
+    result for everybody, with a home or without.
+
+    Raises:
+        OptionError: LegacyKeras: the environment asks for Keras 2, which runs code from files.
     """
+    _require_new_keras()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # A graphics card may be shared: take what is needed, not all of it.
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ["KERAS_HOME"] = os.devnull  # a folder in which there never is anything
     for name in ("tensorflow", "absl", "h5py"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module=r"keras\..*")
@@ -152,3 +201,10 @@ def start_tensorflow() -> None:
         import keras
 
         keras.ops.zeros(1)  # the first operation starts the runtime, which logs too
+
+
+def _require_new_keras() -> None:
+    asked = os.environ.get("TF_USE_LEGACY_KERAS", "")
+    if asked.lower() in {"1", "true"}:
+        problem = f"expected nothing or 0, found {asked}: Keras 2 runs code that model files hold"
+        raise OptionError("LegacyKeras", "TF_USE_LEGACY_KERAS", problem, "unset it")

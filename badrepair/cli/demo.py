@@ -15,6 +15,7 @@ from badrepair.cli import console
 from badrepair.cli.command import takes
 from badrepair.cli.options import OUTPUT, Overwrite, RunOptions, Seed
 from badrepair.errors import OutputError
+from badrepair.locking import lock_path, locked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,16 +50,22 @@ def demo(options: DemoOptions) -> None:
 
     Needs no file and no network. Every step is a badrepair command that you can repeat.
     """
-    _require_free(options)
+    script = _folder(options) / "commands.sh"
+    with locked([script]):
+        _require_free(options, lock_path(script))
+        _show(options, script)
+
+
+def _show(options: DemoOptions, script: Path) -> None:
     console.start_tensorflow()
     console.note(f"training a network on digits of which {POISON_RATE:.0%} carry a patch …")
     _make_badnet(options)
     steps = _steps(options)
-    script = "".join(f"# {why}\n{shlex.join(['badrepair', *step])}\n\n" for why, step in steps)
-    (options.out / "commands.sh").write_text(script, encoding="utf-8")
+    typed = (f"# {why}\n{shlex.join(['badrepair', *step])}\n\n" for why, step in steps)
+    script.write_text("".join(typed), encoding="utf-8")
     for why, step in steps:
-        typed = shlex.join(["badrepair", *step])
-        console.out().print(f"\n# {why}\n$ {typed}", markup=False, soft_wrap=True)
+        line = shlex.join(["badrepair", *step])
+        console.out().print(f"\n# {why}\n$ {line}", markup=False, soft_wrap=True)
         _run([*step, "--quiet"] if options.quiet else step)
     console.out().print("\n" + _summary(options.out), markup=False, soft_wrap=True)
     console.out().print(
@@ -69,25 +76,22 @@ def demo(options: DemoOptions) -> None:
     )
 
 
-def _require_free(options: DemoOptions) -> None:
+def _folder(options: DemoOptions) -> Path:
+    """Return the folder for all files, after making it."""
     if options.out.exists() and not options.out.is_dir():
-        raise OutputError(
-            "OutputNotCreatable",
-            options.out,
-            "expected a folder, found a file",
-            "give another --out",
-        )
-    if options.out.is_dir() and any(options.out.iterdir()) and not options.overwrite:
-        raise OutputError(
-            "OutputExists",
-            options.out,
-            "expected an empty or new folder, found files in it",
-            "give another --out, or --overwrite",
-        )
+        problem, hint = "expected a folder, found a file", "give another --out"
+        raise OutputError("OutputNotCreatable", options.out, problem, hint)
     try:
         options.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError("OutputNotCreatable", options.out, str(error)) from error
+    return options.out
+
+
+def _require_free(options: DemoOptions, lock: Path) -> None:
+    if not options.overwrite and set(options.out.iterdir()) - {lock}:
+        problem, hint = "expected an empty or new folder, found files in it", "give another --out"
+        raise OutputError("OutputExists", options.out, problem, f"{hint}, or --overwrite")
 
 
 def _make_badnet(options: DemoOptions) -> None:

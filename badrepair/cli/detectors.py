@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,8 @@ from badrepair.errors import InputMissingError, OptionError
 from badrepair.models.load import load_model
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from badrepair.cli.strip import StripOptions
     from badrepair.detectors.fitted_strip import FittedStrip
 
@@ -26,6 +29,7 @@ class OpenedDetector:
         model: The network's file.
         weights: The file that its weights are of instead, if any.
         arch: What its layers are of instead, if anything: a file or a built-in network's name.
+        trusted: Digests of files in which layers that are not known pass.
         identity: Of these files.
     """
 
@@ -33,12 +37,13 @@ class OpenedDetector:
     model: Path
     weights: Path | None
     arch: str | None
+    trusted: Sequence[str]
     identity: ModelIdentity
 
     @property
     def files(self) -> tuple[Path, ...]:
         """Return all files: the detector's first, then the network's."""
-        arch = None if self.arch is None or not Path(self.arch).exists() else Path(self.arch)
+        arch = None if self.arch is None or not os.path.exists(self.arch) else Path(self.arch)
         named = (self.stored.path, self.model, self.weights, arch)
         return tuple(path for path in named if path is not None)
 
@@ -48,7 +53,7 @@ class OpenedDetector:
         Args:
             batch_size: Mixes a call; found out by trying if None.
         """
-        model = load_model(self.model, weights=self.weights, arch=self.arch)
+        model = load_model(self.model, weights=self.weights, arch=self.arch, trusted=self.trusted)
         return self.stored.fitted(model, self.identity, batch_size=batch_size)
 
 
@@ -96,6 +101,7 @@ def _with_network(options: StripOptions, stored: StoredDetector) -> OpenedDetect
         model=model,
         weights=weights,
         arch=arch,
+        trusted=options.trust_model,
         identity=ModelIdentity.of_files(model, weights=weights, arch=arch),
     )
 

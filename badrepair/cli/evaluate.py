@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +21,7 @@ from badrepair.cli.options import (
     MaxAsr,
     MinAccuracy,
     Overwrite,
+    TrustModel,
 )
 from badrepair.errors import DataError, OptionError
 
@@ -51,6 +52,7 @@ class EvaluateOptions(DataOptions):
         ),
     ] = None
     arch: Arch = None
+    trust_model: TrustModel = field(default_factory=list)
     classes: Annotated[
         int | None,
         typer.Option(
@@ -82,23 +84,30 @@ def evaluate(options: EvaluateOptions) -> None:
     A model that badrepair wrote with --test can be given alone: its record tells the data.
     """
     console.start_tensorflow()
-    from badrepair import files, records, tables
-    from badrepair.cli import inputs, outputs
+    from badrepair import records, tables
+    from badrepair.cli import inputs, outputs, showing
+    from badrepair.cli.claiming import claimed
     from badrepair.models.load import load_model
+    from badrepair.unchanged import Snapshot
 
     named = inputs.named_paths(_with_baseline_first(options), "--model")
     if options.clean is None and not options.poisoned:
         options = _with_recorded_data(options, [path for _, path in named])
-    if options.output is not None:
-        sources = [path for _, path in named] + outputs.files_of(options)
-        files.check_writable(options.output, overwrite=options.overwrite, inputs=sources)
-    models = {name: load_model(path, arch=options.arch) for name, path in named}
-    reports = _reports(options, models, dict(named))
-    measured = [outputs.evaluated(name, reports[name], path, {}) for name, path in named]
-    content = records.report_json(measured)
-    outputs.show([tables.evaluation_table(list(reports.items()))], content, options.format)
-    if options.output is not None:
-        records.write_record(options.output, content, overwrite=options.overwrite)
+    sources = [path for _, path in named] + outputs.files_of(options)
+    written = [] if options.output is None else [options.output]
+    with claimed(written, overwrite=options.overwrite, inputs=sources):
+        before = Snapshot.of(sources)
+        models = {
+            name: load_model(path, arch=options.arch, trusted=options.trust_model)
+            for name, path in named
+        }
+        reports = _reports(options, models, dict(named))
+        measured = [outputs.evaluated(name, reports[name], path, {}) for name, path in named]
+        content = records.report_json(measured)
+        before.require_same()
+        for path in written:
+            records.write_record(path, content, overwrite=options.overwrite)
+    showing.show([tables.evaluation_table(list(reports.items()))], content, options.format)
     judged = list(reports.items())[options.baseline is not None :] or list(reports.items())
     _judge(judged, options)
 
@@ -183,7 +192,10 @@ def _recorded_reading(record: dict[str, Any]) -> dict[str, Any]:
     from badrepair.records import text_in
 
     layout, color = (text_in(record, "options", key) for key in ("layout", "color"))
+    offset = record["options"].get("label_offset")
     return {
+        "label_offset": offset if type(offset) is int else 0,
+        "skip_bad": record["options"].get("skip_bad") is True,
         "image_key": text_in(record, "options", "image_key"),
         "label_key": text_in(record, "options", "label_key"),
         "layout": Layout(layout) if layout in set(Layout) else Layout.auto,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import keras
 
     from badrepair.cli.inputs import Inputs
+    from badrepair.cli.outputs import Plan
     from badrepair.cli.strip import StripOptions
     from badrepair.detectors.fitted_strip import FittedStrip
     from badrepair.types import Dataset
@@ -43,7 +44,12 @@ def run(options: StripOptions, started: float) -> None:
     assert options.model is not None
     defense = _defense(options)
     _require_formats(options.output)
-    plan = outputs.plan(options, options.model, options.output)
+    with outputs.planned(options, options.model, options.output) as plan:
+        _guard(options, plan, defense, started)
+
+
+def _guard(options: StripOptions, plan: Plan, defense: Strip, started: float) -> None:
+    assert options.model is not None
     model = inputs.open_model(options, options.model)
     opened = inputs.open_data(
         options, model, options.model, classes=int(model.output_shape[-1]), test=options.test

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -50,7 +51,7 @@ class Inputs:
 def named_path(text: str) -> tuple[str, Path]:
     """Return the name and the file of `[NAME=]FILE`; without a name, the file's stem."""
     name, separator, path = text.partition("=")
-    if separator and name and not Path(text).exists():
+    if separator and name and not os.path.exists(text):
         return name, Path(path)
     return Path(text).name.split(".")[0], Path(text)
 
@@ -73,9 +74,14 @@ def named_paths(texts: Sequence[str], option: str) -> tuple[tuple[str, Path], ..
     return pairs
 
 
+def loaded(options: ArchOptions, path: Path) -> keras.Model:
+    """Return the model of a file, with what `--weights`, `--arch` and `--trust-model` say."""
+    return load_model(path, weights=options.weights, arch=options.arch, trusted=options.trust_model)
+
+
 def open_model(options: ArchOptions, path: Path) -> keras.Model:
-    """Return the model of a file, with what `--weights` and `--arch` say."""
-    model = load_model(path, weights=options.weights, arch=options.arch)
+    """Return the model of a file that is to be defended."""
+    model = loaded(options, path)
     require_unguarded(model, path)
     return model
 
@@ -162,6 +168,8 @@ def _stored(
         layout=options.layout.value,
         color=options.color.value,
         limit=options.limit,
+        label_offset=options.label_offset,
+        skip_bad=options.skip_bad,
     )
 
 

@@ -76,6 +76,14 @@ Arch = Annotated[
         rich_help_panel=MODEL,
     ),
 ]
+TrustModel = Annotated[
+    list[str],
+    typer.Option(
+        metavar="sha256:DIGEST",
+        help="Let layers that are not known pass in the file with this digest; repeatable.",
+        rich_help_panel=MODEL,
+    ),
+]
 MaxAsr = Annotated[
     float | None,
     typer.Option(min=0, max=1, help="Largest attack success that passes.", rich_help_panel=GATE),
@@ -166,6 +174,22 @@ class DataOptions(PictureOptions):
             rich_help_panel=DATA,
         ),
     ] = None
+    label_offset: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            help="Add N to every label, such as -1 where files count classes from 1.",
+            rich_help_panel=DATA,
+        ),
+    ] = 0
+    skip_bad: Annotated[
+        bool,
+        typer.Option(
+            "--skip-bad",
+            help="Leave out images that are damaged, NaN or infinite, and say how many.",
+            rich_help_panel=DATA,
+        ),
+    ] = False
     format: Annotated[
         Format, typer.Option(help="How to print the results.", rich_help_panel=OUTPUT)
     ] = Format.table
@@ -182,6 +206,7 @@ class ArchOptions(RunOptions):
         ),
     ] = None
     arch: Arch = None
+    trust_model: TrustModel = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)

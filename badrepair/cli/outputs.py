@@ -1,31 +1,34 @@
-"""Write models with their records, whole or not at all, and print what was measured."""
+"""Write models with their records, whole or not at all."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
+import os
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from badrepair import files, records, tables
-from badrepair.cli import console
+from badrepair import files, records
+from badrepair.cli import console, showing
+from badrepair.cli.claiming import claimed
 from badrepair.cli.inputs import named_path
-from badrepair.cli.options import Format
 from badrepair.models.save import (
     WEIGHTS_ENDING,
     WHOLE_ENDINGS,
     model_bytes,
 )
+from badrepair.unchanged import Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import keras
 
     from badrepair.cli.evaluate import EvaluateOptions
     from badrepair.cli.options import DefenseOptions
+    from badrepair.tables import Table
     from badrepair.types import Report
 
 
@@ -36,17 +39,19 @@ class Plan:
     Args:
         options: Of the command.
         sources: Input files, whose hashes go into the record.
+        before: How they were then.
     """
 
     options: DefenseOptions
     sources: tuple[Path, ...]
+    before: Snapshot
 
     def finish(
         self,
         *,
         command: str,
         models: Mapping[Path, keras.Model | bytes],
-        shown: Sequence[tables.Table],
+        shown: Sequence[Table],
         sentences: Sequence[str],
         reports: Mapping[str, tuple[Report, Path | None]],
         record: Mapping[str, Any],
@@ -92,8 +97,9 @@ class Plan:
         }
         each = {path: {**content, **(own or {}).get(path, {})} for path in made}
         kept = {records.record_path(path): records.record_bytes(one) for path, one in each.items()}
+        self.before.require_same()
         files.write_together({**made, **kept}, overwrite=self.options.overwrite)
-        show(shown, {**content, **(together or {})}, self.options.format, sentences)
+        showing.show(shown, {**content, **(together or {})}, self.options.format, sentences)
         console.note(f"seed {self.options.seed}; wrote " + ", ".join(str(path) for path in models))
 
 
@@ -104,14 +110,14 @@ def beside(output: Path, word: str) -> Path:
     return output.with_name(f"{output.name.removesuffix(ending)}-{word}{ending}")
 
 
-def plan(options: DefenseOptions, model: Path, targets: Sequence[Path]) -> Plan:
-    """Check inputs and outputs before any long work, so that nothing is lost at its end."""
+@contextmanager
+def planned(options: DefenseOptions, model: Path, targets: Sequence[Path]) -> Iterator[Plan]:
+    """Check inputs and outputs before any long work, and keep the outputs for this run."""
     named = [model, options.weights, *files_of(options)]
     sources = tuple(path for path in named if path is not None)
-    for target in targets:
-        for path in (target, records.record_path(target)):
-            files.check_writable(path, overwrite=options.overwrite, inputs=sources)
-    return Plan(options, sources)
+    written = [path for target in targets for path in (target, records.record_path(target))]
+    with claimed(written, overwrite=options.overwrite, inputs=sources):
+        yield Plan(options, sources, Snapshot.of(sources))
 
 
 def files_of(options: DefenseOptions | EvaluateOptions) -> list[Path]:
@@ -119,7 +125,7 @@ def files_of(options: DefenseOptions | EvaluateOptions) -> list[Path]:
     clean = [options.clean, getattr(options, "test", None)]
     named = [path for path in clean if path is not None]
     named += [named_path(text)[1] for text in options.poisoned]
-    if options.arch is not None and Path(options.arch).exists():
+    if options.arch is not None and os.path.exists(options.arch):
         named.append(Path(options.arch))
     return named
 
@@ -142,27 +148,3 @@ def evaluated(
         return records.EvaluatedModel(name, None, None, report)
     digest = identities[path]["sha256"] if path in identities else files.sha256(path)
     return records.EvaluatedModel(name, str(path), digest, report)
-
-
-def show(
-    shown: Sequence[tables.Table],
-    content: Mapping[str, Any],
-    how: Format,
-    sentences: Sequence[str] = (),
-) -> None:
-    """Print results on stdout: tables for people, or the record for programs."""
-    if how is Format.json:
-        print(json.dumps(records.to_json(content), indent=2))
-        return
-    for index, table in enumerate(shown):
-        if how is Format.table:
-            screen = console.out()
-            screen.print(tables.as_rich(table, screen.width))
-        else:
-            text = tables.as_csv(table) if how is Format.csv else tables.as_markdown(table)
-            print("\n" * bool(index) + text.rstrip("\n"))
-    for sentence in sentences:
-        if how is Format.csv:
-            console.note(sentence)
-        else:
-            console.out().print(sentence, markup=False, soft_wrap=True)

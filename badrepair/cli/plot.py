@@ -66,7 +66,7 @@ def plot(options: PlotOptions) -> None:
     the most and least suspicious images, how many overlays decisions took, what is caught at each
     share of false rejections (ROC), sample images, and the superimposition of two images.
     """
-    from badrepair import files, plots
+    from badrepair.cli.claiming import claimed
 
     drawings = [
         Drawing(kind, record, target)
@@ -77,12 +77,19 @@ def plot(options: PlotOptions) -> None:
     _require_one_figure_a_file(drawings)
     for drawing in drawings:
         _make_folder(drawing.target.parent)
-        files.check_writable(drawing.target, overwrite=options.overwrite, inputs=options.records)
-    for drawing in drawings:
-        suffix: plots.Suffix = "svg" if drawing.target.suffix == ".svg" else "png"
-        image = plots.render(plots.draw(drawing.kind, drawing.record), suffix)
-        files.write_atomically(drawing.target, image, overwrite=options.overwrite)
-        console.note(f"wrote {drawing.target}")
+    targets = [drawing.target for drawing in drawings]
+    with claimed(targets, overwrite=options.overwrite, inputs=options.records):
+        for drawing in drawings:
+            _draw(drawing, overwrite=options.overwrite)
+
+
+def _draw(drawing: Drawing, *, overwrite: bool) -> None:
+    from badrepair import files, plots
+
+    suffix: plots.Suffix = "svg" if drawing.target.suffix == ".svg" else "png"
+    image = plots.render(plots.draw(drawing.kind, drawing.record), suffix)
+    files.write_atomically(drawing.target, image, overwrite=overwrite)
+    console.note(f"wrote {drawing.target}")
 
 
 def _make_folder(folder: Path) -> None:

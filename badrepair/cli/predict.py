@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -47,14 +48,13 @@ def predict(options: PredictOptions) -> None:
     from badrepair.data import pictures
     from badrepair.models import inference
     from badrepair.models.guards import passes_an_input
-    from badrepair.models.load import load_model
 
     paths = _pictures(options.images)
-    model = load_model(options.model, weights=options.weights, arch=options.arch)
+    model = inputs.loaded(options, options.model)
     size = tuple(model.input_shape[1:])
     input_range = inputs.range_for_pictures(options, model)
     factor = 1 / 255 if input_range == "0-1" else 1.0
-    single = len(options.images) == 1 and not options.images[0].is_dir()
+    single = len(options.images) == 1 and not os.path.isdir(options.images[0])
     # Pictures for a model of any size may differ in size.
     step = 1 if None in size else max(1, options.batch_size // passes_an_input(model))
     for start in range(0, len(paths), step):
@@ -74,5 +74,5 @@ def _pictures(named: Sequence[Path]) -> list[Path]:
 
     found: list[Path] = []
     for path in named:
-        found += [path / name for name in find_pictures(path)] if path.is_dir() else [path]
+        found += [path / name for name in find_pictures(path)] if os.path.isdir(path) else [path]
     return found

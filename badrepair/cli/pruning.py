@@ -46,10 +46,9 @@ def run(options: PruneOptions, started: float) -> None:
     written = [path for out in targets for path in repairing.paths(options, out).values()]
     for path in written:
         require_format(path)
-    plan = outputs.plan(options, options.model, written)
-    for path in map(repairing.checkpoint_path, targets):
-        files.check_writable(path, overwrite=True, inputs=plan.sources)
-    with repairing.resumable(targets):
+    with outputs.planned(options, options.model, written) as plan, repairing.resumable(targets):
+        for path in map(repairing.checkpoint_path, targets):
+            files.check_writable(path, overwrite=True, inputs=plan.sources)
         _repair(options, plan, drops, started)
 
 
@@ -72,6 +71,7 @@ def _repair(options: PruneOptions, plan: Plan, drops: Sequence[float], started: 
     repairs = [
         repairing.repair(options, defense, measured, model, drop, identity) for drop in drops
     ]
+    repairing.require_repaired(options, repairs)
     test = opened.test or measured.held_out
     models = {"before": model, **{n: m for made in repairs for n, m in made.models.items()}}
     reports = _measure(models, test, poisoned, options.batch_size)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -149,6 +150,26 @@ def repair(
     )
 
 
+def require_repaired(options: PruneOptions, repairs: Sequence[Repaired]) -> None:
+    """Refuse to write a network that is called repaired and is as it was.
+
+    Raises:
+        ModelError: RepairFailed: nothing can be pruned, and fine-tuning was of no use.
+    """
+    choices = [made.result.choices for made in repairs]
+    if not options.epochs or any(one["level"] or one["epoch"] for one in choices):
+        return
+    for made in repairs:
+        made.checkpoint.clear()
+    raise ModelError(
+        "RepairFailed",
+        options.model,
+        f"expected a repair within the budget, found none: {choices[-1]['why']};"
+        f" {choices[-1]['why_epoch']}",
+        "give a larger --max-drop or a smaller --learning-rate",
+    )
+
+
 def checkpoint_path(output: Path) -> Path:
     """Return where an unfinished run keeps how far it is."""
     return output.with_name(f"{output.name}.checkpoint")
@@ -190,7 +211,7 @@ def identity_of_run(options: PruneOptions, input_range: ModelRange) -> str:
     files = [options.model, options.weights, options.clean]
     if options.rank == "contrast":
         files += [path for _, path in named_paths(options.poisoned, "--poisoned")]
-    if options.arch is not None and Path(options.arch).exists():
+    if options.arch is not None and os.path.exists(options.arch):
         files.append(Path(options.arch))
     digests = [None if path is None else records.identity(path)["sha256"] for path in files]
     run = [chosen, input_range, digests, records.versions()]

@@ -11,15 +11,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from badrepair import files, journal, records
-from badrepair.cli import console, outputs, screened
+from badrepair.cli import console, screened, showing
+from badrepair.cli.claiming import claimed
 from badrepair.cli.command import pass_gate
 from badrepair.cli.detectors import open_detector
-from badrepair.errors import OptionError, OutputError
+from badrepair.data.unlabelled import ArrayRows, PictureRows
+from badrepair.errors import DataError, OptionError, OutputError
 from badrepair.journal import Journal, partial_path
 from badrepair.opening import unlabelled
 from badrepair.quarantine import Quarantine
 from badrepair.screening import Tally
 from badrepair.screening import screened as blocks_of
+from badrepair.unchanged import Snapshot
 from badrepair.words import counted
 
 if TYPE_CHECKING:
@@ -46,6 +49,7 @@ class Screening:
         source: Its identity for the record.
         quarantine: Where flagged images are copied; None to copy none.
         rows: Where rows stand while the output is made.
+        before: How all that is read was before it was.
     """
 
     opened: OpenedDetector
@@ -53,6 +57,7 @@ class Screening:
     source: Mapping[str, Any]
     quarantine: Quarantine | None
     rows: Journal
+    before: Snapshot
 
 
 def screen(options: StripOptions) -> None:
@@ -63,14 +68,17 @@ def screen(options: StripOptions) -> None:
     """
     started = time.monotonic()
     output = _output(options)
-    plan = _plan(options, output)
-    with plan.rows, _resumable(plan.rows):
-        detector, tally, speed = _judge(options, plan)
-        content = screened.record(
-            options, plan.opened, plan.source, detector, tally, speed, started
-        )
-        _publish(output, plan.rows, content, overwrite=options.overwrite)
-    outputs.show(
+    assert options.screen is not None
+    opened = open_detector(options)
+    written, read = (output, records.record_path(output)), (options.screen, *opened.files)
+    with claimed(written, overwrite=options.overwrite, inputs=read):
+        plan = _plan(options, output, opened)
+        with plan.rows, _resumable(plan.rows):
+            detector, tally, speed = _judge(options, plan)
+            content = screened.record(options, opened, plan.source, detector, tally, speed, started)
+            _require_same(plan)
+            _publish(output, plan.rows, content, overwrite=options.overwrite)
+    showing.show(
         [screened.table(tally, speed)],
         content,
         options.format,
@@ -89,10 +97,9 @@ def _output(options: StripOptions) -> Path:
     return options.output[0]
 
 
-def _plan(options: StripOptions, output: Path) -> Screening:
+def _plan(options: StripOptions, output: Path, opened: OpenedDetector) -> Screening:
     assert options.screen is not None
-    opened = open_detector(options)
-    _check_outputs(options, output, (options.screen, *opened.files))
+    _require_no_rows(options, partial_path(output))
     images = unlabelled(
         options.screen,
         opened.stored.shape,
@@ -104,6 +111,7 @@ def _plan(options: StripOptions, output: Path) -> Screening:
         layout=options.layout.value,
     )
     quarantine = _quarantine(options, images, opened.stored)
+    before = Snapshot.of([*opened.files, *_files_of(images)])
     digest, size = images.digest()
     return Screening(
         opened=opened,
@@ -111,13 +119,28 @@ def _plan(options: StripOptions, output: Path) -> Screening:
         source={"path": str(options.screen), "sha256": digest, "bytes": size},
         quarantine=quarantine,
         rows=Journal(partial_path(output), _run(options, opened.stored, digest)),
+        before=before,
     )
 
 
-def _check_outputs(options: StripOptions, output: Path, sources: tuple[Path, ...]) -> None:
-    for path in (output, records.record_path(output)):
-        files.check_writable(path, overwrite=options.overwrite, inputs=sources)
-    partial = partial_path(output)
+def _files_of(images: Unlabelled) -> list[Path]:
+    """Return the files that are screened; others may appear beside them."""
+    if isinstance(images, PictureRows):
+        return [images.folder / name for name in images.names]
+    assert isinstance(images, ArrayRows)
+    return [images.path]
+
+
+def _require_same(plan: Screening) -> None:
+    """Refuse to publish rows of images that have changed; no later run can go on with them."""
+    try:
+        plan.before.require_same()
+    except DataError:
+        plan.rows.remove()
+        raise
+
+
+def _require_no_rows(options: StripOptions, partial: Path) -> None:
     if os.path.lexists(partial) and not (options.resume or options.overwrite):
         problem = "rows of an unfinished screening stand there"
         hint = "--resume goes on with it, --overwrite starts anew"
@@ -163,7 +186,7 @@ def _resumable(rows: Journal) -> Iterator[None]:
         hint = f"--resume goes on from {rows.path}"
         if isinstance(stop, KeyboardInterrupt) and rows.count:
             stop.add_note(hint)
-        elif rows.is_open and rows.count:
+        elif rows.is_open and rows.count and rows.path.exists():
             console.note(f"{counted(rows.count, 'row')} stay: {hint}")
         raise
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Protocol
 
 from badrepair.data import folder, hdf5, idx, npy, npz
@@ -29,14 +30,6 @@ class _Keyed(Protocol):
     def read_images(self, path: Path, *, image_key: str | None = None) -> Images: ...
 
 
-class _Keyless(Protocol):
-    """A format with one place for images and one for labels."""
-
-    def recognises(self, path: Path) -> bool: ...
-
-    def read(self, path: Path) -> RawData: ...
-
-
 class _Unlabelled(Protocol):
     """A format with one place for images."""
 
@@ -46,7 +39,6 @@ class _Unlabelled(Protocol):
 
 
 _KEYED: tuple[_Keyed, ...] = (hdf5, npz)
-_KEYLESS: tuple[_Keyless, ...] = (idx, folder)
 _UNLABELLED: tuple[_Unlabelled, ...] = (idx, npy)
 # What people give by mistake, by its first bytes.
 _KNOWN = {
@@ -59,26 +51,33 @@ _KNOWN = {
 }
 
 
-def read(path: Path, *, image_key: str | None = None, label_key: str | None = None) -> RawData:
+def read(
+    path: Path,
+    *,
+    image_key: str | None = None,
+    label_key: str | None = None,
+    skip_bad: bool = False,
+) -> RawData:
     """Return what a data file holds; its format is told by content, whatever the suffix says.
 
     Args:
         path: An HDF5, .npz or IDX file, or a folder of class sub-folders.
         image_key: Name of the images in HDF5 and .npz; None to go by the usual names.
         label_key: Name of the labels there; likewise.
+        skip_bad: Whether pictures in a folder that cannot be decoded are left out.
 
     Raises:
         InputMissingError: If there is no such file.
         DataError: If its format is unknown or its content cannot be used.
     """
-    if not path.is_dir():
-        require_file(path)
+    if os.path.isdir(path):  # not path.is_dir, which raises on endless names
+        return folder.read(path, skip_bad=skip_bad)
+    require_file(path)
     for keyed in _KEYED:
-        if not path.is_dir() and keyed.recognises(path):
+        if keyed.recognises(path):
             return keyed.read(path, image_key=image_key, label_key=label_key)
-    for keyless in _KEYLESS:
-        if keyless.recognises(path):
-            return keyless.read(path)
+    if idx.recognises(path):
+        return idx.read(path)
     raise _unknown(path)
 
 

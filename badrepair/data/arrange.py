@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -11,6 +13,7 @@ from badrepair.data.labels import class_numbers
 from badrepair.data.layout import InputShape, Layout, channels_last, find_layout, turned
 from badrepair.errors import DataError, OptionError
 from badrepair.types import Dataset, stratified_order
+from badrepair.views import batches
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +23,10 @@ if TYPE_CHECKING:
     from badrepair.data.raw import RawData
     from badrepair.views import Array, Images, Key
 
+log = logging.getLogger(__name__)
+
 _PIXEL_KINDS = "biuf"
+_ROWS_AT_ONCE = 50
 
 
 def arrange(
@@ -33,6 +39,8 @@ def arrange(
     name: str = "data",
     where: Path,
     limit: int | None = None,
+    label_offset: int = 0,
+    skip_bad: bool = False,
 ) -> Dataset:
     """Return the data as the model takes it, but for the value range; images are read lazily.
 
@@ -45,26 +53,49 @@ def arrange(
         name: What to call the data in tables.
         where: The file to name in errors.
         limit: Keep this many rows, all classes in proportion; None keeps all.
+        label_offset: Added to each label.
+        skip_bad: Whether images with NaN or infinite pixels are left out; all are read then.
 
     Raises:
         DataError: If the data does not fit; NaN and infinite pixels are found as they are read.
     """
-    images = arrange_images(
-        raw.images, input_shape=input_shape, layout=layout, color=color, where=where
-    )
+    shown: dict[str, Any] = {
+        "input_shape": input_shape,
+        "layout": layout,
+        "color": color,
+        "where": where,
+    }
+    images = arrange_images(raw.images, **shown, finite=not skip_bad)
     if raw.labels is None:
         raise DataError("LabelsMissing", where, "the file has no labels", "--label-key names them")
-    labels = class_numbers(raw.labels, len(images), classes, where)
+    numbers = partial(
+        class_numbers, count=len(images), classes=classes, where=where, offset=label_offset
+    )
     true = raw.true_labels
     data = Dataset(
         images=images,
-        labels=labels,
-        true_labels=None if true is None else class_numbers(true, len(images), classes, where),
+        labels=numbers(raw.labels),
+        true_labels=None if true is None else numbers(true),
         name=name,
     )
+    if skip_bad:
+        data = _finite_rows(data, where)
     if limit is None or limit >= len(data):
         return data
-    return data.take(np.sort(stratified_order(labels, 0)[:limit]))
+    return data.take(np.sort(stratified_order(data.labels, 0)[:limit]))
+
+
+def _finite_rows(data: Dataset, where: Path) -> Dataset:
+    """Return the images that are finite, and say how many are not."""
+    parts = batches(data.images, _ROWS_AT_ONCE)
+    finite = np.concatenate([np.isfinite(part).all(axis=(1, 2, 3)) for part in parts])
+    if finite.all():
+        return data
+    bad, count = np.flatnonzero(~finite), len(data)
+    if len(bad) == count:
+        raise DataError("Empty", where, "every image has pixels that are NaN or infinite")
+    log.warning("%s: %d of %d images are not finite and left out", where, len(bad), count)
+    return data.take(np.flatnonzero(finite))
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +142,7 @@ class Arranged:
         bad = np.flatnonzero(~finite.all(axis=(1, 2, 3)))
         row = range(len(self))[key][bad[0]] if isinstance(key, slice) else key[bad[0]]
         problem = f"image {row} has {np.sum(~finite[bad[0]])} pixels that are NaN or infinite"
-        raise DataError("NotFinite", self.where, problem, "remove such images from the file")
+        raise DataError("NotFinite", self.where, problem, "--skip-bad leaves such images out")
 
 
 def arrange_images(

@@ -6,32 +6,29 @@ file are read: no external or soft link, no virtual data set, no external storag
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
 
+from badrepair.confinement.process import Confined
 from badrepair.data.keys import choose_image_key, choose_keys, true_label_key
+from badrepair.data.labels import require_few
 from badrepair.data.raw import RawData
 from badrepair.data.rows import rows_at
 from badrepair.errors import DataError
 from badrepair.views import batches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from badrepair.types import Dataset
     from badrepair.views import Array, Images, Key
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
-_FILTERS = {"deflate", "shuffle", "fletcher32", "lzf"}
-_NUMBERS = "biuf"
-_MOST_NAMES = 10_000
-# One chunk is decompressed whole, and labels are read whole.
-_MOST_BYTES_AT_ONCE = 2**30
+READER = "badrepair.data.hdf5_reader:DataReader"
+_BYTES_A_QUESTION = 2**26
 _ROWS_AT_ONCE = 100
 
 
@@ -43,22 +40,20 @@ def recognises(path: Path) -> bool:
 
 def read(path: Path, *, image_key: str | None = None, label_key: str | None = None) -> RawData:
     """Return the arrays of an HDF5 file; the images stay in it and are read by slices."""
-    with _reading(path):
-        file = h5py.File(path, "r", locking=False)
-        names = _names(file)
-        image_key, label_key = choose_keys(names, image_key, label_key, path)
-        return RawData(
-            images=Rows(_dataset(file, image_key, path), path),
-            labels=_whole(file, label_key, path),
-            true_labels=_whole(file, true_label_key(names), path),
-        )
+    confined = Confined(path, READER, DataError)
+    names = _names(confined)
+    image_key, label_key = choose_keys(names, image_key, label_key, path)
+    return RawData(
+        images=Rows.of(confined, image_key),
+        labels=_whole(confined, label_key),
+        true_labels=_whole(confined, true_label_key(names)),
+    )
 
 
 def read_images(path: Path, *, image_key: str | None = None) -> Images:
     """Return the images of an HDF5 file, whether it has labels or not."""
-    with _reading(path):
-        file = h5py.File(path, "r", locking=False)
-        return Rows(_dataset(file, choose_image_key(_names(file), image_key, path), path), path)
+    confined = Confined(path, READER, DataError)
+    return Rows.of(confined, choose_image_key(_names(confined), image_key, path))
 
 
 def write(dataset: Dataset, path: Path) -> None:
@@ -87,105 +82,58 @@ def write(dataset: Dataset, path: Path) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """The rows of an array in an open HDF5 file.
+    """The rows of an array in an HDF5 file, which a confined process reads.
 
     Args:
-        stored: An `h5py.Dataset`, which ships no types.
-        where: The file to name in errors.
+        confined: The file.
+        key: Which array.
+        dtype: Type of its numbers.
+        shape: Its shape; the first axis counts the rows.
     """
 
-    stored: Any
-    where: Path
+    confined: Confined
+    key: str
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Return the stored shape."""
-        return tuple(self.stored.shape)
+    @classmethod
+    def of(cls, confined: Confined, key: str) -> Rows:
+        """Return an array that lies in the file itself and holds what it declares."""
+        said, _ = confined.ask(do="array", key=key)
+        return cls(confined, key, np.dtype(said["type"]), tuple(said["shape"]))
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def __getitem__(self, key: Key) -> Array:
-        with _reading(self.where):
-            # h5py takes neither unsorted nor repeated row numbers.
-            return rows_at(lambda start, stop: self.stored[start:stop], len(self), key)
+        # h5py takes neither unsorted nor repeated row numbers.
+        return rows_at(self._between, len(self), key)
+
+    def _between(self, start: int, stop: int) -> Array:
+        rows = np.empty((stop - start, *self.shape[1:]), self.dtype)
+        step = max(1, _BYTES_A_QUESTION // max(1, rows[:1].nbytes))
+        for first in range(start, stop, step):
+            last = min(first + step, stop)
+            content = self.confined.ask(do="rows", key=self.key, start=first, stop=last)[1]
+            part = rows[first - start : last - start]
+            if len(content) != part.nbytes:
+                problem = f"rows {first}..{last - 1} of {self.key} are cut off"
+                raise DataError("Corrupt", self.confined.path, problem)
+            part[...] = np.frombuffer(content, self.dtype).reshape(part.shape)
+        return rows
 
 
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    """Turn what h5py raises on damaged files, which is nearly anything, into one error."""
-    try:
-        yield
-    except IndexError:
-        raise
-    except (OSError, RuntimeError, LookupError, ValueError, TypeError) as error:
-        reason = " ".join(str(error).split())
-        code = "Truncated" if "truncated" in reason else "Corrupt"
-        raise DataError(code, path, f"cannot be read as HDF5: {reason}") from error
+def _names(confined: Confined) -> list[str]:
+    names, _ = confined.ask(do="names")
+    return [str(name) for name in names]
 
 
-def _names(file: h5py.File) -> list[str]:
-    names = list(file)
-
-    def collect(name: str, item: object) -> bool | None:
-        if isinstance(item, h5py.Dataset) and "/" in name:
-            names.append(name)
-        return True if len(names) > _MOST_NAMES else None
-
-    file.visititems(collect)
-    return names
-
-
-def _whole(file: h5py.File, key: str | None, path: Path) -> Array | None:
+def _whole(confined: Confined, key: str | None) -> Array | None:
     if key is None:
         return None
-    labels = _dataset(file, key, path)
-    if labels.nbytes > _MOST_BYTES_AT_ONCE:
-        raise DataError("H5Bomb", path, f"{key} declares {labels.nbytes:,} bytes of labels")
-    values: Array = labels[()]
-    return values
-
-
-def _dataset(file: h5py.File, key: str, path: Path) -> h5py.Dataset:
-    """Return an array that lies in this very file."""
-    item: Any = file
-    for part in key.split("/"):
-        if not isinstance(item, h5py.Group) or part not in item:
-            raise DataError("KeyMissing", path, f"{key} leads nowhere")
-        if not isinstance(item.get(part, getlink=True), h5py.HardLink):
-            raise DataError("H5Link", path, f"{key} is a link to elsewhere", "copy the array in")
-        item = item[part]
-    if not isinstance(item, h5py.Dataset):
-        raise DataError("KeyMissing", path, f"{key} is a group, not an array")
-    _check(item, key, path)
-    return item
-
-
-def _check(item: h5py.Dataset, key: str, path: Path) -> None:
-    plist = item.id.get_create_plist()
-    filters = {_filter_name(plist.get_filter(i)) for i in range(plist.get_nfilters())}
-    bytes_a_chunk = int(np.prod(item.chunks or (0,), dtype=object)) * item.dtype.itemsize
-    if item.is_virtual:
-        raise DataError("H5Virtual", path, f"{key} is virtual: its values lie in other files")
-    if item.external:
-        raise DataError("H5External", path, f"{key} keeps its values in other files")
-    if item.dtype.kind not in _NUMBERS or item.dtype.fields or not item.shape:
-        raise DataError("H5Dtype", path, f"{key} is {item.dtype}: expected an array of numbers")
-    if not filters <= _FILTERS:
-        problem = f"{key} is packed with {', '.join(sorted(filters - _FILTERS))}"
-        raise DataError("H5Filter", path, problem, "repack it with gzip")
-    if bytes_a_chunk > _MOST_BYTES_AT_ONCE:
-        raise DataError("H5Bomb", path, f"{key} declares chunks of {bytes_a_chunk:,} bytes")
-
-
-def _filter_name(found: tuple[Any, ...]) -> str:
-    known = {
-        h5py.h5z.FILTER_DEFLATE: "deflate",
-        h5py.h5z.FILTER_SHUFFLE: "shuffle",
-        h5py.h5z.FILTER_FLETCHER32: "fletcher32",
-        h5py.h5z.FILTER_LZF: "lzf",
-    }
-    return known.get(found[0], f"filter {found[0]}")
+    labels = Rows.of(confined, key)
+    require_few(labels.shape, labels.dtype, key, confined.path)
+    return labels[:]
 
 
 def _are_bytes(images: Images) -> bool:

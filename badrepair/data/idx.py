@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from badrepair.data.labels import require_few
 from badrepair.data.raw import RawData
 from badrepair.data.rows import FileRows, spooled
 from badrepair.errors import DataError, InputMissingError
@@ -58,7 +59,9 @@ def _labels(path: Path) -> Array:
     name = plain.replace("images", "labels").replace("idx3", "idx1").replace("idx4", "idx1")
     for candidate in (path.with_name(name), path.with_name(name + ".gz")):
         if name != plain and candidate.is_file():
-            return _array(candidate)[:]
+            stored = _array(candidate)
+            require_few(stored.shape, stored.dtype, "the file", candidate)
+            return stored[:]
     expected = f"{name} or {name}.gz beside it" if name != plain else "a name with 'images' in it"
     raise InputMissingError(
         "LabelsMissing", path, f"expected {expected}", "name the pair NAME-images.. and NAME-labels"
@@ -71,7 +74,7 @@ def _array(path: Path) -> FileRows:
         offset = file.tell()
         size = math.prod(shape) * dtype.itemsize
         if isinstance(file, gzip.GzipFile):
-            found = FileRows(spooled(file, size, path), 0, dtype, shape, path)
+            found = FileRows(spooled(file, size, path.stat().st_size, path), 0, dtype, shape, path)
             # At the end of the stream gzip compares its checksum.
             stored = size + len(file.read(1))
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from badrepair.confinement.finding import printable
 from badrepair.errors import DataError
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def choose_image_key(found: Collection[str], image_key: str | None, where: Path)
         wanted = "an array of images" if image_key is None else f"the key {image_key}"
         raise _missing(wanted, found, where, _IMAGE_HINT)
     if len(fitting) > 1:
-        named = " and ".join(sorted(fitting)[:_LISTED])
+        named = " and ".join(sorted(map(printable, fitting))[:_LISTED])
         raise DataError("KeyAmbiguous", where, f"{named} all fit", _IMAGE_HINT)
     return fitting[0]
 
@@ -90,6 +91,6 @@ def _only(images: list[str], wanted: str, found: Collection[str], where: Path) -
 
 
 def _missing(wanted: str, found: Collection[str], where: Path, hint: str = _HINT) -> DataError:
-    names = sorted(found)
+    names = sorted(map(printable, found))
     listed = ", ".join(names[:_LISTED]) + (", ..." if len(names) > _LISTED else "")
     return DataError("KeyMissing", where, f"expected {wanted}, found {listed or 'no key'}", hint)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,10 +17,13 @@ if TYPE_CHECKING:
     from badrepair.types import Labels
     from badrepair.views import Array
 
+MOST_BYTES = 2**28
 _ROWS_NAMED = 5
 
 
-def class_numbers(stored: Array, count: int, classes: int | None, where: Path) -> Labels:
+def class_numbers(
+    stored: Array, count: int, classes: int | None, where: Path, *, offset: int = 0
+) -> Labels:
     """Return labels as int64 (N,).
 
     Args:
@@ -28,6 +32,7 @@ def class_numbers(stored: Array, count: int, classes: int | None, where: Path) -
         count: Number of images.
         classes: Labels must lie in 0..classes-1; None for no upper limit.
         where: The file to name in errors.
+        offset: Added to each, such as -1 where the file counts from 1.
 
     Raises:
         DataError: If the labels are none of that.
@@ -36,11 +41,25 @@ def class_numbers(stored: Array, count: int, classes: int | None, where: Path) -
         found = f"{len(stored)} labels" if stored.ndim else "a single label"
         raise DataError("CountMismatch", where, f"{count} images but {found}")
     if stored.ndim == 2 and stored.shape[1] > 1 and stored.dtype.kind in "biuf":
-        labels = _from_one_hot(stored, where)
+        labels: Array = _from_one_hot(stored, where)
     else:
         labels = _from_numbers(stored, where)
+    if offset:  # small integer types would overflow
+        labels = labels.astype(np.float64) + offset
     _check_range(labels, classes, where)
     return labels.astype(np.int64)
+
+
+def require_few(shape: tuple[int, ...], dtype: np.dtype[Any], key: str, where: Path) -> None:
+    """Refuse labels that take more memory than labels do: they are read whole.
+
+    Raises:
+        DataError: DataBomb.
+    """
+    size = math.prod(shape) * dtype.itemsize
+    if size > MOST_BYTES:
+        problem = f"{key} declares {size:,} bytes of labels, expected at most {MOST_BYTES:,}"
+        raise DataError("DataBomb", where, problem)
 
 
 def _from_one_hot(stored: Array, where: Path) -> Labels:
@@ -76,7 +95,7 @@ def _check_range(labels: Array, classes: int | None, where: Path) -> None:
     problem = f"labels {low:.0f}..{high:.0f}, the model has {known}"
     hint = "does the file belong to this model?"
     if low == 1 and high == classes:
-        hint = "the labels count from 1: subtract 1 in the file"
+        hint = "the labels count from 1: --label-offset -1"
     raise DataError("LabelRange", where, problem, hint)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.lib import format as npy
 
+from badrepair import archives
 from badrepair.data.rows import FileRows
 from badrepair.errors import DataError
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from badrepair.views import Images
 
 MAGIC = b"\x93NUMPY"
+_MOST_AXES, _LONGEST_AXIS = 6, 2**40
 _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
@@ -29,10 +32,7 @@ def recognises(path: Path) -> bool:
 def read_images(path: Path) -> Images:
     """Return the array of an .npy file; it is read by slices."""
     with path.open("rb") as file:
-        try:
-            shape, fortran, dtype = header(file, "the array", path)
-        except ValueError as error:
-            raise DataError("Corrupt", path, f"cannot be read as .npy: {error}") from error
+        shape, fortran, dtype = header(file, "the array", path)
         offset = file.tell()
     size, stored = math.prod(shape) * dtype.itemsize, path.stat().st_size - offset
     if size != stored:
@@ -55,16 +55,34 @@ def header(
         where: The file to name in errors.
 
     Raises:
-        DataError: If it is no array of plain values.
-        ValueError: If the bytes are damaged.
+        DataError: If it is damaged, or no array of plain values.
     """
-    version = npy.read_magic(stream)
-    if version not in _HEADERS:
-        raise DataError("Corrupt", where, f"{name} has the unknown .npy version {version}")
-    shape, fortran, dtype = _HEADERS[version](stream)
+    try:
+        shape, fortran, dtype = _described(stream)
+    except archives.HEADER_FAULTS as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DataError("Corrupt", where, f"{name} cannot be read as .npy: {reason}") from error
     if dtype.hasobject:
         problem = f"{name} holds Python objects, which only unpickling could read"
         raise DataError("PickleRefused", where, problem, "save it as an array of numbers")
     if not shape:
         raise DataError("ShapeMismatch", where, f"{name} is a single value, expected an array")
+    if (
+        not dtype.itemsize
+        or min(shape) < 0
+        or max(shape) > _LONGEST_AXIS
+        or len(shape) > _MOST_AXES
+    ):
+        problem = f"{name} declares the shape {str(shape)[:80]} of {dtype}"
+        raise DataError("Corrupt", where, problem)
     return shape, fortran, dtype
+
+
+def _described(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    version = npy.read_magic(stream)
+    if version not in _HEADERS:
+        raise ValueError(f"unknown version {version}")
+    with warnings.catch_warnings():  # of headers that Python 2 wrote, and of odd types
+        warnings.simplefilter("ignore")
+        shape, fortran, dtype = _HEADERS[version](stream)
+    return shape, bool(fortran), dtype

@@ -7,20 +7,21 @@ one never stands in memory.
 from __future__ import annotations
 
 import math
-import zipfile
-import zlib
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from badrepair import archives
 from badrepair.data import npy
 from badrepair.data.keys import choose_image_key, choose_keys, true_label_key
+from badrepair.data.labels import require_few
 from badrepair.data.raw import RawData
 from badrepair.data.rows import FileRows, spooled
 from badrepair.errors import DataError
 
 if TYPE_CHECKING:
+    import zipfile
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -38,7 +39,7 @@ def recognises(path: Path) -> bool:
 
 def read(path: Path, *, image_key: str | None = None, label_key: str | None = None) -> RawData:
     """Return the arrays of an .npz file; the images are read by slices."""
-    with _reading(path), zipfile.ZipFile(path) as archive:
+    with _opened(path) as archive:
         names = _names(archive)
         image_key, label_key = choose_keys(names, image_key, label_key, path)
         return RawData(
@@ -50,28 +51,37 @@ def read(path: Path, *, image_key: str | None = None, label_key: str | None = No
 
 def read_images(path: Path, *, image_key: str | None = None) -> Images:
     """Return the images of an .npz file, whether it has labels or not."""
-    with _reading(path), zipfile.ZipFile(path) as archive:
+    with _opened(path) as archive:
         return _array(archive, choose_image_key(_names(archive), image_key, path), path)
 
 
 def _names(archive: zipfile.ZipFile) -> list[str]:
-    return [name.removesuffix(_SUFFIX) for name in archive.namelist()]
+    found = archive.namelist()
+    return [name.removesuffix(_SUFFIX) for name in found if name.endswith(_SUFFIX)]
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[None]:
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
     try:
-        yield
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, OSError) as error:
+        with path.open("rb") as file, archives.opened(file) as archive:
+            for name, problem in archives.faults(archive):
+                shown = ascii(name)[1:-1][:80]
+                raise DataError("ZipUnsafe", path, f"its member {shown} {problem}")
+            yield archive
+    except archives.FAULTS as error:
         problem = f"cannot be read as .npz: {error}"
         raise DataError("Corrupt", path, problem, "is the file complete?") from error
 
 
 def _whole(archive: zipfile.ZipFile, key: str | None, path: Path) -> Array | None:
-    return None if key is None else _array(archive, key, path)[:]
+    if key is None:
+        return None
+    stored = _array(archive, key, path)
+    require_few(stored.shape, stored.dtype, key, path)
+    return stored[:]
 
 
-def _array(archive: zipfile.ZipFile, key: str, path: Path) -> Images:
+def _array(archive: zipfile.ZipFile, key: str, path: Path) -> FileRows | np.memmap[Any, Any]:
     member = archive.getinfo(key + _SUFFIX)
     with archive.open(member) as stream:
         shape, fortran, dtype = npy.header(stream, key, path)
@@ -80,7 +90,7 @@ def _array(archive: zipfile.ZipFile, key: str, path: Path) -> Images:
         if size != stored:
             problem = f"{key} declares {size:,} bytes of values, the file holds {stored:,}"
             raise DataError("DataBomb", path, problem)
-        rows = spooled(stream, size, path)
+        rows = spooled(stream, size, member.compress_size, path)
     if not fortran:
         return FileRows(rows, 0, dtype, shape, path)
     # Column after column: a row is scattered over the file, so the axes are turned around.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import struct
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
 
-from badrepair.errors import DataError, InputMissingError
+from badrepair.errors import BadrepairError, DataError, InputMissingError
 from badrepair.files import require_file
 
 if TYPE_CHECKING:
@@ -51,6 +50,13 @@ def find_pictures(folder: Path) -> list[str]:
     if not found:
         raise DataError("EmptyFolder", folder, "expected pictures in the folder, found none")
     return sorted(found, key=lambda name: name.split(os.sep))
+
+
+def leads_out(path: Path, folder: Path) -> bool:
+    """Return whether a path is a link to something outside a folder."""
+    # Not path.resolve, which raises where links lead in a ring.
+    real = Path(os.path.realpath(path))
+    return path.is_symlink() and not real.is_relative_to(os.path.realpath(folder))
 
 
 def _pictures_below(folder: Path) -> Iterator[str]:
@@ -145,8 +151,11 @@ def opened(path: Path, formats: tuple[str, ...]) -> Iterator[Image.Image]:
         raise DataError("UnknownFormat", path, f"expected {' or '.join(formats)}") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise DataError("ImageTooLarge", path, f"more than {LARGEST_PIXELS:,} pixels") from error
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error) as error:
-        raise DataError("Corrupt", path, f"the picture cannot be decoded: {error}") from error
+    except (BadrepairError, MemoryError):
+        raise
+    except Exception as error:  # decoders raise what they like on damaged files
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        raise DataError("Corrupt", path, f"the picture cannot be decoded: {reason}") from error
 
 
 def is_deep(image: Image.Image) -> bool:

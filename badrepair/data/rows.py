@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from badrepair.views import Array, Key
 
 _PIECE_BYTES = 2**20
+# Deflate makes 1,032 bytes of one at the most; images, even drawings, do not come near that.
+_MOST_RATIO = 100
+_HARMLESS_BYTES = 2**26
 
 
 class Readable(Protocol):
@@ -93,13 +96,22 @@ class FileRows:
         return rows
 
 
-def spooled(stream: Readable, size: int, where: Path) -> IO[bytes]:
+def spooled(stream: Readable, size: int, packed: int, where: Path) -> IO[bytes]:
     """Return a nameless temporary file with the next `size` bytes of a decompressed stream.
+
+    Args:
+        stream: Where they come from.
+        size: How many are declared.
+        packed: How many bytes of the file they come from.
+        where: The file to name in errors.
 
     Raises:
         ResourceError: If the folder for temporary files has no room for it.
-        DataError: If the stream ends early.
+        DataError: If the stream ends early, or unpacks to what no images are.
     """
+    if size > _HARMLESS_BYTES and size > _MOST_RATIO * packed:
+        problem = f"{packed:,} bytes in the file unpack to {size:,}"
+        raise DataError("DataBomb", where, problem, "if it is right, store the array unpacked")
     folder = tempfile.gettempdir()
     if shutil.disk_usage(folder).free < size:
         problem = f"needs {size / 2**30:.1f} GiB in {folder} to unpack it"

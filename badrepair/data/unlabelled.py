@@ -171,7 +171,7 @@ class PictureRows:
             DataError: LinkRefused: it is a link that leads out of the folder.
         """
         path = self.folder / self.names[row]
-        if path.is_symlink() and not path.resolve().is_relative_to(self.folder.resolve()):
+        if pictures.leads_out(path, self.folder):
             raise DataError("LinkRefused", path, "leads out of the folder")
         return path
 
@@ -182,12 +182,6 @@ class PictureRows:
             )
         except BadrepairError as error:
             return Fault(error.code, _shortened(error.problem))
-        except MemoryError:
-            raise
-        except Exception as error:
-            # Decoders raise what they like on damaged files, and one file must not stop the rest.
-            problem = f"the picture cannot be decoded: {type(error).__name__}: {error}"
-            return Fault("Corrupt", _shortened(problem))
 
 
 def _shortened(problem: str) -> str:

@@ -10,11 +10,12 @@ import io
 import math
 import struct
 import zipfile
-import zlib
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.lib import format as npy
+
+from badrepair import archives
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,11 +31,8 @@ _END_MAGIC, _LARGE_MAGIC, _LARGE_SIZE = b"PK\5\6", b"PK\6\7", 20
 # Bytes that the table of contents takes for each member, names included.
 _MOST_CONTENTS_A_MEMBER = 256
 _VERSION = (1, 0)
-# What zipfile and NumPy raise on damaged files; RuntimeError: encrypted.
-DAMAGED = (
-    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, KeyError, ValueError),
-    *(TypeError, MemoryError, OverflowError, RuntimeError, SyntaxError, NotImplementedError),
-)
+# What zipfile and NumPy raise on damaged files.
+DAMAGED = (*archives.FAULTS, *archives.HEADER_FAULTS)
 
 
 def packed(arrays: Mapping[str, Array]) -> bytes:

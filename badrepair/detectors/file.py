@@ -161,7 +161,7 @@ def read_detector(path: Path | str) -> StoredDetector:
         raise _invalid(path, f"more than {archive.MOST_BYTES:,} bytes")
     try:
         return _detector(path, content)
-    except (*archive.DAMAGED, RecursionError) as error:
+    except archive.DAMAGED as error:
         raise _invalid(path, str(error) or type(error).__name__) from error
 
 

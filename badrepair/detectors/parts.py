@@ -6,12 +6,12 @@ has.
 
 from __future__ import annotations
 
-import json
 import math
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from badrepair import strict_json
 from badrepair.calibration import KINDS
 from badrepair.staging import Stages
 
@@ -36,7 +36,7 @@ def description(stored: Array) -> dict[str, Any]:
     """Return what the JSON in a file says of a detector."""
     if stored.ndim != 1 or len(stored) > MOST_DESCRIPTION_BYTES:
         raise ValueError(f"a description of {stored.size:,} bytes")
-    described = json.loads(stored.tobytes(), parse_constant=_refuse)
+    described = strict_json.parsed(stored.tobytes())
     if not isinstance(described, dict) or described.get("schema") != SCHEMA:
         found = described.get("schema") if isinstance(described, dict) else "none"
         raise ValueError(f"schema {found!r:.20} instead of {SCHEMA}")
@@ -125,7 +125,3 @@ def _positive(value: object, what: str) -> float:
     if not math.isfinite(value) or value <= 0:
         raise ValueError(f"{what} that is not above 0")
     return float(value)
-
-
-def _refuse(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")

@@ -7,12 +7,12 @@ a row. A line that was being written when the run died is cut off when it goes o
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import stat
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
+from badrepair import locking, strict_json
 from badrepair.errors import DataError, LockedError, WriteError
 from badrepair.journal.row import Row
 
@@ -27,8 +27,6 @@ LONGEST_LINE = 2**17
 _KIND = {"badrepair": "screening"}
 # What the file of any run begins with.
 _MARK = json.dumps(_KIND).removesuffix("}").encode()
-# What file systems answer that know no locks.
-_NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 
 
 def partial_path(output: Path) -> Path:
@@ -151,13 +149,8 @@ class Journal:
             raise self._invalid("something that is no file of its own") from error
         if not stat.S_ISREG(os.fstat(self._file).st_mode):
             raise self._invalid("something that is no file of its own")
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise self._locked() from error
-        except OSError as error:
-            if error.errno not in _NO_LOCKS:
-                raise
+        if not locking.take(self._file):
+            raise self._locked()
 
     def _head(self) -> bytes:
         head = {**_KIND, "schema": SCHEMA, **self._run}
@@ -169,14 +162,14 @@ class Journal:
             self._require_own(file.readline(LONGEST_LINE))
             for index, line in enumerate(_whole_lines(file)):
                 try:
-                    yield line, Row.from_json(json.loads(line, parse_constant=_refuse), index)
-                except (ValueError, RecursionError) as error:
+                    yield line, Row.from_json(strict_json.parsed(line), index)
+                except ValueError as error:
                     raise self._invalid(str(error)) from error
 
     def _require_own(self, line: bytes) -> None:
         try:
-            head = json.loads(line)
-        except (ValueError, RecursionError) as error:
+            head = strict_json.parsed(line)
+        except ValueError as error:
             raise self._invalid("another kind of file") from error
         if not isinstance(head, dict) or not line.startswith(_MARK):
             raise self._invalid("another kind of file")
@@ -209,7 +202,3 @@ def _whole_lines(file: IO[bytes]) -> Iterator[bytes]:
     while line := file.readline(LONGEST_LINE):
         if line.endswith(b"\n") or len(line) == LONGEST_LINE:
             yield line
-
-
-def _refuse(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")

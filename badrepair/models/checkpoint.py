@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import io
 import time
-import zipfile
-import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,10 +15,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.lib import format as npy
 
+from badrepair import archives
 from badrepair.errors import DataError
 from badrepair.files import remove_leftovers, require_file, write_atomically
 
 if TYPE_CHECKING:
+    import zipfile
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -30,12 +30,8 @@ _PARTS = ("weights", "optimizer", "best_weights")
 # Bytes: what an array takes in the file beyond its values, a key, and the accuracies of a run.
 _HEADER, _KEY, _ACCURACIES = 4096, 1024, 8_000_000
 _HINT = "leave out --resume to start anew"
-# What zipfile and NumPy raise on damaged files. KeyError: an array is missing; MemoryError and
-# OverflowError: a header claims a shape that no machine holds; RuntimeError: encrypted.
-_DAMAGED = (
-    *(zipfile.BadZipFile, zlib.error, EOFError, OSError, KeyError, ValueError, TypeError),
-    *(MemoryError, OverflowError, RuntimeError, SyntaxError),
-)
+# What zipfile and NumPy raise on damaged files.
+_DAMAGED = (*archives.FAULTS, *archives.HEADER_FAULTS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +121,11 @@ class Checkpoint:
         """
         if not self._path.exists():
             return
-        names = zipfile.ZipFile(self._path).namelist() if zipfile.is_zipfile(self._path) else []
+        try:
+            with require_file(self._path).open("rb") as file, archives.opened(file) as archive:
+                names = archive.namelist()
+        except _DAMAGED:
+            names = []
         if "key.npy" not in names:
             problem = "expected the checkpoint of a run or no file, found something else"
             raise DataError("CheckpointInvalid", self._path, problem, "move it away")
@@ -143,7 +143,7 @@ class Checkpoint:
     @contextmanager
     def _opened(self) -> Iterator[zipfile.ZipFile]:
         try:
-            with zipfile.ZipFile(require_file(self._path)) as archive:
+            with require_file(self._path).open("rb") as file, archives.opened(file) as archive:
                 self._require_key(_read(archive, "key", _KEY).tobytes())
                 yield archive
         except _DAMAGED as error:

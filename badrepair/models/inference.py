@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
+from badrepair.errors import ResourceError
 from badrepair.progress import track
 from badrepair.views import batches
 
@@ -19,6 +22,10 @@ if TYPE_CHECKING:
     from badrepair.views import Array, Images
 
 BATCH = 100
+# How often a call that is too large for the memory is tried with half as many images.
+HALVINGS = 3
+_EXHAUSTED = (MemoryError, tf.errors.ResourceExhaustedError)
+_logger = logging.getLogger(__name__)
 
 
 def run(
@@ -56,16 +63,34 @@ def runner(
         autograph=False,
         input_signature=[tf.TensorSpec((None, *images.shape[1:]), tf.float32)],
     )
-    steps = -(-len(images) // batch_size)
 
-    def once() -> Array:
+    def in_calls_of(size: int) -> Array:
+        steps = -(-len(images) // size)
         parts = [
             call(np.asarray(batch, dtype=np.float32)).numpy()
-            for batch in track(batches(images, batch_size), label, steps)
+            for batch in track(batches(images, size), label, steps)
         ]
         return np.concatenate(parts)
 
+    def once() -> Array:
+        size = batch_size
+        for size in (max(1, batch_size >> halved) for halved in range(HALVINGS + 1)):
+            with suppress(*_EXHAUSTED):
+                return in_calls_of(size)
+            _logger.warning("%s: too little memory for calls of %d images", label, size)
+        raise _exhausted(images, size, label)
+
     return once
+
+
+def _exhausted(images: Images, size: int, label: str) -> ResourceError:
+    gigabytes = size * int(np.prod(images.shape[1:])) * 4 / 2**30
+    problem = (
+        f"the machine has too little memory for a call of {size} images, which alone take"
+        f" {gigabytes:.2f} GiB, and what the network makes of them more"
+    )
+    hint = "give a smaller --batch-size, end other programs, or take a larger machine"
+    return ResourceError("OutOfMemory", label, problem, hint)
 
 
 def answers(

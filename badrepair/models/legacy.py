@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
+from badrepair.confinement.finding import printable
 from badrepair.errors import ModelError
-from badrepair.models.allowed import (
-    BLOCK_MODULE,
+from badrepair.models.gate.allowed import (
     BLOCKS,
     LAYERS,
     MODELS,
@@ -26,6 +26,7 @@ from badrepair.models.legacy_values import (
     SMALL_OBJECTS,
     described,
     is_silent,
+    normalization,
     parameters,
     small_object,
     type_name,
@@ -71,7 +72,7 @@ def modern(config: Any, path: Path, version: str = "") -> Entry:
         return _Converter(path, version).network(config)
     except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
         problem = f"the config is broken: {type(error).__name__} {error}"
-        raise ModelError("ConfigInvalid", path, problem[:200]) from error
+        raise ModelError("ConfigInvalid", path, printable(problem)[:200]) from error
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ class _Converter:
         if _is_operation(entry):
             return described(OPERATION_MODULE, name, entry["config"])
         if name in BLOCKS:
-            return described(BLOCK_MODULE, name, entry["config"])
+            return described(BLOCKS[name], name, entry["config"])
         return described("keras.layers", name, self._config(entry["config"], name))
 
     def _input(self, config: Entry) -> Entry:
@@ -148,6 +149,8 @@ class _Converter:
 
     def _config(self, config: Entry, name: str) -> Entry:
         label = plain_name(config.get("name") or name)
+        if name == "Normalization":
+            config = self._normalization(config, label)
         accepted = parameters(getattr(keras.layers, name))
         result = {}
         for old, value in config.items():
@@ -157,6 +160,12 @@ class _Converter:
             elif key not in SILENT_KEYS and not is_silent(value):
                 raise self._unsupported(label, f"{key}={value} means nothing to Keras 3")
         return result
+
+    def _normalization(self, config: Entry, label: str) -> Entry:
+        try:
+            return normalization(config)
+        except ValueError as error:
+            raise self._unsupported(label, str(error)) from error
 
     def _value(self, key: str, value: Any, label: str) -> Any:
         if key == "name":
@@ -179,7 +188,8 @@ class _Converter:
         return RENAMED_STRINGS.get((key, value), value)
 
     def _unsupported(self, layer: str, problem: str) -> ModelError:
-        return ModelError("UnsupportedTopology", self.path, f"layer {layer}: {problem}")
+        shown = printable(f"layer {layer}: {problem}")[:400]
+        return ModelError("UnsupportedTopology", self.path, shown)
 
 
 def entry_shape(entry: Entry) -> list[int | None] | None:

@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from badrepair.models.allowed import MODELS
+from badrepair.models.gate.allowed import MODELS
 from badrepair.models.weights import plain_name
 
 if TYPE_CHECKING:

@@ -15,27 +15,12 @@ RENAMED_STRINGS = {
     ("activation", "softmax_v2"): "softmax",
     ("distribution", "normal"): "truncated_normal",
 }
-# How a network was compiled, with names of optimizers, losses and metrics that are looked up.
-TRAINING_KEYS = frozenset({"compile_config", "training_config"})
 # By the ending of the key, where in Keras the object is found.
 SMALL_OBJECTS = {
     "initializer": "initializers",
     "regularizer": "regularizers",
     "constraint": "constraints",
 }
-
-
-def plain(value: Any) -> Any:
-    """Return parsed JSON without how it was trained, and with Keras 2's tuples as lists."""
-    if isinstance(value, list):
-        return [plain(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    if value.get("class_name") in ("__tuple__", "TensorShape") and "items" in value:
-        return plain(value["items"])
-    if value.keys() == {"type", "value"}:
-        return plain(value["value"])
-    return {key: plain(item) for key, item in value.items() if key not in TRAINING_KEYS}
 
 
 def described(module: str, name: str, config: Entry) -> Entry:
@@ -80,3 +65,29 @@ def parameters(cls: Any) -> frozenset[str]:
             if not any(one.kind is one.VAR_KEYWORD for one in given.values()):
                 break
     return frozenset(found - {"self", "args", "kwargs"})
+
+
+def normalization(config: Entry) -> Entry:
+    """Return a Normalization with constants such that Keras spreads no number over an image.
+
+    Raises:
+        ValueError: It would spread a few numbers over many.
+    """
+    constants = {key: config[key] for key in ("mean", "variance") if config.get(key) is not None}
+    numbers = {key: _numbers(value) for key, value in constants.items()}
+    if not constants:
+        return config
+    if all(len(found) == 1 for found in numbers.values()):
+        # The same for every value, whatever the axis.
+        return {**config, "axis": None, **{key: found[0] for key, found in numbers.items()}}
+    axis = config.get("axis", -1)
+    if any(len(found) == 1 for found in numbers.values()):
+        raise ValueError("one of its mean and variance is a single number, the other is not")
+    if isinstance(axis, list) and len(axis) > 1:
+        raise ValueError("its constants are spread over several axes")
+    return config
+
+
+def _numbers(value: Any) -> list[Any]:
+    """Return what is in nested lists."""
+    return [one for item in value for one in _numbers(item)] if isinstance(value, list) else [value]

@@ -1,112 +1,134 @@
-"""Weights in the layout of Keras 3: a group a layer, `layers/<class>_<k>/vars/<i>`.
+"""Give a network the weights of a file in the layout of Keras 3.
 
-The groups are named by class and count, not by layer, so that only Keras knows which network
-they fit: it does the assigning. What it is given was looked through first.
+Its groups are named by class and count, not by layer, so that only Keras knows which network they
+fit: it asks for them by place, and gets arrays that were looked through.
 """
 
 from __future__ import annotations
 
-import shutil
-import tempfile
+import math
+import warnings
+from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
-import h5py
+from keras.src.saving import saving_lib
 
+from badrepair.confinement.finding import printable
 from badrepair.errors import ModelError
-from badrepair.models import hdf5
-from badrepair.models.weights import MISFIT_HINT, leaves, misfit, refuse_unfinished
+from badrepair.models.keras_words import in_one_line
+from badrepair.models.weights import MISFIT_HINT, leaves, misfit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, KeysView
 
     import keras
 
-    from badrepair.models.weights import Shapes
+    from badrepair.models.gate.opened import Opened, Shapes, Stored
+    from badrepair.views import Array
 
-VARIABLES = "vars"
-ROOTS = ("layers", "_layer_checkpoint_dependencies")
-# Keras accepts a weights file under no other ending.
-ENDING = ".weights.h5"
-RANDOM_STATE = "seed_generator"
+ROOT, OLD_ROOT = "layers", "_layer_checkpoint_dependencies"
 
 
 @dataclass(frozen=True)
 class NativeWeights:
-    """A weights file as Keras 3 writes it.
+    """The weights of a file as Keras 3 writes it."""
 
-    Args:
-        path: The file to name in errors.
-        source: The HDF5 file, or its bytes where it lies inside a `.keras` file.
-        found: Shapes by layer name, in the order of the file.
-        parameters: How many numbers the layers hold together, without random states.
-    """
+    opened: Opened
 
-    path: Path
-    source: Path | bytes
-    found: Mapping[str, Shapes]
-    parameters: int
-
-    def shapes(self) -> Mapping[str, Shapes]:
+    def shapes(self) -> dict[str, Shapes]:
         """Return the shapes of every layer's weights; names are the file's."""
-        return self.found
+        return {
+            group.name: group.shapes for group in self.opened.groups if not group.is_random_state
+        }
+
+    def require_fit(self, model: keras.Model) -> None:
+        """Raise ModelError, WeightsMismatch, unless the network takes just these weights."""
+        wanted = Counter(tuple(one.shape) for one in _stored_variables(model))
+        groups = (group for group in self.opened.groups if not group.is_random_state)
+        if wanted != Counter(shape for group in groups for shape in group.shapes):
+            raise self._misfit(model, "")
 
     def assign(self, model: keras.Model) -> None:
-        """Let Keras give the weights to a built network.
+        """Give the weights to a network that they fit, or raise ModelError on damaged ones.
 
         Raises:
             ModelError: WeightsMismatch; the network is then half filled and of no use.
         """
-        if self.parameters != model.count_params():
-            raise self._misfit(model, "")
-        try:
-            self._load_into(model)
-        except (ValueError, KeyError, TypeError) as error:
-            raise self._misfit(model, " ".join(str(error).split())[:200]) from error
-
-    def _load_into(self, model: keras.Model) -> None:
-        if isinstance(self.source, Path) and self.source.name.endswith(ENDING):
-            model.load_weights(self.source)
-            return
-        with tempfile.TemporaryDirectory() as folder:
-            copy = Path(folder, f"model{ENDING}")
-            if isinstance(self.source, Path):
-                shutil.copyfile(self.source, copy)
-            else:
-                copy.write_bytes(self.source)
-            model.load_weights(copy)
+        missed: dict[int, tuple[Any, Exception]] = {}
+        store = _Store(self.opened)
+        with warnings.catch_warnings():
+            # Of layers that it misses, which become one error of ours.
+            warnings.simplefilter("ignore")
+            saving_lib._load_state(
+                model,
+                weights_store=store,
+                assets_store=None,
+                inner_path="",
+                visited_saveables=set(),
+                failed_saveables=set(),
+                error_msgs=missed,
+            )
+        for _, error in missed.values():
+            if isinstance(error, ModelError):
+                raise error
+            raise self._misfit(model, in_one_line(error)) from error
+        # Keras passes over what it does not find in lists of layers, without a word.
+        for group in self.opened.groups:
+            if not group.is_random_state and not store.has_given(group):
+                raise self._misfit(model, printable(f"the network has no place for {group.name}"))
 
     def _misfit(self, model: keras.Model, reason: str) -> ModelError:
         layers = (leaf for leaf in leaves(model) if leaf.weights)
         expected = {leaf.name: tuple(tuple(one.shape) for one in leaf.weights) for leaf in layers}
-        if expected != self.found and expected.keys() & self.found.keys():
-            return misfit(self.path, expected, self.found)
-        counts = f"the network has {model.count_params():,} weights, the file {self.parameters:,}"
-        return ModelError("WeightsMismatch", self.path, reason or counts, MISFIT_HINT)
+        found = self.shapes()
+        if expected != found and expected.keys() & found.keys():
+            return misfit(self.opened.path, expected, found)
+        stored = sum(math.prod(shape) for shapes in found.values() for shape in shapes)
+        counts = f"the network has {model.count_params():,} weights, the file {stored:,}"
+        return ModelError("WeightsMismatch", self.opened.path, reason or counts, MISFIT_HINT)
 
 
-def read_native(file: h5py.File, path: Path, source: Path | bytes) -> NativeWeights:
-    """Look through a Keras 3 weights file; see `NativeWeights`."""
-    found: dict[str, Shapes] = {}
-    parameters = 0
-    for place, variables in _groups(file):
-        name = hdf5.text(variables.attrs.get("name", place))
-        arrays = [hdf5.numbers(variables[key], path) for key in sorted(variables, key=int)]
-        refuse_unfinished(name, arrays, path)
-        parameters += sum(array.size for array in arrays)
-        if arrays:
-            found[name] = tuple(array.shape for array in arrays)
-    return NativeWeights(path, source, found, parameters)
+def _stored_variables(model: keras.Model) -> Iterator[Any]:
+    """Yield what Keras stores: a layer around another one may hold its weights a second time."""
+    for layer in model._flatten_layers():
+        yield from (*layer._trainable_variables, *layer._non_trainable_variables)
 
 
-def _groups(file: h5py.File) -> Iterator[tuple[str, h5py.Group]]:
-    """Yield (place, variables) of everything below the layers that holds weights."""
-    waiting = [(root, file[root]) for root in ROOTS if root in file]
-    while waiting:
-        place, group = waiting.pop()
-        for name, child in group.items():
-            if name == VARIABLES:
-                yield place.partition("/")[2], child
-            elif isinstance(child, h5py.Group) and not name.startswith(RANDOM_STATE):
-                waiting.append((f"{place}/{name}", child))
+class _Store(saving_lib.H5IOStore):  # type: ignore[misc]  # Keras ships no types
+    """What Keras asks for weights by place; Keras takes nothing but its own kind of store."""
+
+    def __init__(self, opened: Opened) -> None:
+        self._opened = opened
+        self._places = {group.place: group for group in opened.groups}
+        self._here: dict[str, int] = {}
+        self._given: set[int] = set()
+
+    def __bool__(self) -> bool:
+        return True
+
+    def get(self, path: str) -> Self:
+        group = self._places.get(path) or self._places.get(path.replace(ROOT, OLD_ROOT))
+        keys = () if group is None else group.keys
+        first = 0 if group is None else group.first
+        self._here = {key: first + index for index, (_, key) in enumerate(keys)}
+        return self
+
+    def has_path(self, path: str) -> bool:
+        return any(place == path or place.startswith(f"{path}/") for place in self._places)
+
+    def keys(self) -> KeysView[str]:
+        return self._here.keys()
+
+    def __len__(self) -> int:
+        return len(self._here)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._here
+
+    def __getitem__(self, key: str) -> Array:
+        self._given.add(self._here[key])
+        return self._opened.array(self._here[key])
+
+    def has_given(self, group: Stored) -> bool:
+        return self._given.issuperset(range(group.first, group.first + len(group.shapes)))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-import tempfile
-from pathlib import Path
+import json
+import zipfile
 from typing import TYPE_CHECKING
 
 import h5py
@@ -14,10 +14,14 @@ from keras.src.saving import saving_lib
 from badrepair.errors import OptionError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import keras
 
 WEIGHTS_ENDING = ".weights.h5"
 WHOLE_ENDINGS = (".keras", ".h5", ".hdf5")
+# Of an archive of Keras.
+METADATA, WEIGHTS = "metadata.json", "model.weights.h5"
 # A guarded network, twice, and the detector alone.
 GUARD_ENDINGS = (".keras", ".onnx", ".npz")
 
@@ -40,21 +44,34 @@ def model_bytes(model: keras.Model, path: Path) -> bytes:
     """Return what `write_model` writes to a path.
 
     A disk that fills up while HDF5 writes to it leaves the library unusable, so that everything
-    is made in memory, where Keras allows it, and only then written.
+    is made in memory and only then written.
     """
     require_format(path)
     memory = io.BytesIO()
-    if path.name.endswith(WEIGHTS_ENDING):
-        with tempfile.TemporaryDirectory() as folder:
-            weights = Path(folder, f"model{WEIGHTS_ENDING}")
-            model.save_weights(weights)
-            return weights.read_bytes()
-    if path.suffix == ".keras":
-        saving_lib.save_model(model, memory)
-    else:
+    if path.suffix != ".keras" and not path.name.endswith(WEIGHTS_ENDING):
         with h5py.File(memory, "w") as file:
             legacy_h5_format.save_model_to_hdf5(model, file, include_optimizer=False)
-    return memory.getvalue()
+        return memory.getvalue()
+    saving_lib.save_model(model, memory)
+    if path.suffix == ".keras":
+        return _undated(memory)
+    with zipfile.ZipFile(memory) as archive:
+        # What save_weights writes as well, which takes no file in memory.
+        return archive.read(WEIGHTS)
+
+
+def _undated(archive: io.BytesIO) -> bytes:
+    """Return an archive of Keras without the time of day: the same run writes the same bytes."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(archive) as dated, zipfile.ZipFile(made, "w") as undated:
+        for name in dated.namelist():
+            content = dated.read(name)
+            if name == METADATA:
+                told = json.loads(content)
+                told.pop("date_saved", None)
+                content = json.dumps(told).encode()
+            undated.writestr(zipfile.ZipInfo(name), content)
+    return made.getvalue()
 
 
 def require_guard_format(path: Path) -> None:

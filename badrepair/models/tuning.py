@@ -14,6 +14,8 @@ from badrepair.words import counted, percent
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    import keras
+
     from badrepair.models.checkpoint import Checkpoint
     from badrepair.models.surgery import Mask
     from badrepair.models.training import Trainer
@@ -28,11 +30,13 @@ class Tuned:
         accuracies: Held-out clean accuracy after every epoch that was run, each in [0, 1].
         epoch: The epoch whose weights were kept; 0 for those from before.
         stopped_early: Whether epochs were left when it stopped.
+        broke_down: Whether the epoch after these left weights that are no numbers; it is not kept.
     """
 
     accuracies: tuple[float, ...]
     epoch: int
     stopped_early: bool
+    broke_down: bool = False
 
     def why(self, floor: float) -> str:
         """Return the choice in one sentence.
@@ -40,6 +44,8 @@ class Tuned:
         Args:
             floor: Accuracy below which no epoch was kept, in [0, 1].
         """
+        if self.broke_down:
+            return self._why_broken()
         if not self.accuracies:
             return "no fine-tuning was asked for"
         if self.epoch == 0:
@@ -53,6 +59,18 @@ class Tuned:
             f"fine-tuning ended after {counted(len(self.accuracies), 'epoch')}{early} and kept"
             f" epoch {self.epoch}: the best on the held-out clean images,"
             f" {percent(self.accuracies[self.epoch - 1])} right"
+        )
+
+    def _why_broken(self) -> str:
+        kept = "none before it was within the budget: it was undone"
+        if self.epoch:
+            found = percent(self.accuracies[self.epoch - 1])
+            kept = f"epoch {self.epoch} was kept, {found} of the held-out clean images right"
+        elif not self.accuracies:
+            kept = "it was undone"
+        return (
+            f"fine-tuning diverged: epoch {len(self.accuracies) + 1} left weights that are no"
+            f" numbers, and {kept}; a smaller --learning-rate may help"
         )
 
 
@@ -84,9 +102,12 @@ def fine_tune(
     """
     start = _resumed(trainer, checkpoint)
     accuracies, best = list(start.accuracies), start.best_weights
+    broke_down = False
 
     def after_epoch(epoch: int) -> bool:
-        nonlocal best
+        nonlocal best, broke_down
+        if broke_down := not _is_finite(trainer.model):
+            return True  # no later epoch would mend that
         accuracies.append(float(judge()))
         if kept_epoch(accuracies, floor) == epoch:
             best = trainer.model.get_weights()
@@ -103,6 +124,7 @@ def fine_tune(
         accuracies=tuple(accuracies),
         epoch=kept_epoch(accuracies, floor),
         stopped_early=len(accuracies) < epochs,
+        broke_down=broke_down,
     )
 
 
@@ -146,6 +168,10 @@ def _state(trainer: Trainer, accuracies: Sequence[float], best: list[Array]) -> 
         optimizer=trainer.state(),
         best_weights=best,
     )
+
+
+def _is_finite(model: keras.Model) -> bool:
+    return all(np.isfinite(np.asarray(weights, np.float32)).all() for weights in model.weights)
 
 
 def _not_zero(held_at_zero: Sequence[Mask]) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 from PIL import Image
 
-from badrepair.errors import DataError
+from badrepair.errors import BadrepairError, DataError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,11 +91,14 @@ class Part:
 
     def number(self, low: float = -np.inf, high: float = np.inf) -> float:
         """Return the value as a finite number in [low, high]."""
-        value = self.value
-        known = isinstance(value, int | float | np.integer | np.floating)
-        if not known or isinstance(value, bool) or not low <= value <= high or np.isinf(value):
+        known = isinstance(self.value, int | float | np.integer | np.floating)
+        try:
+            value = float(self.value) if known and not isinstance(self.value, bool) else np.nan
+        except OverflowError:  # whole numbers know no end
+            value = np.inf
+        if not low <= value <= high or np.isinf(value):
             self.refuse(f"a number in [{low:g}, {high:g}]")
-        return float(value)
+        return value
 
     def count(self) -> int:
         """Return the value as a whole number, not negative."""
@@ -123,7 +126,9 @@ class Part:
                 if picture.width * picture.height > MOST_PIXELS:
                     self.refuse(f"an image of at most {MOST_PIXELS} pixels")
                 return np.asarray(picture.convert("RGB"))
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        except (BadrepairError, MemoryError):
+            raise
+        except Exception:  # decoders raise what they like on damaged pictures
             self.refuse("a PNG image in base64")
 
 

@@ -7,19 +7,22 @@ import json
 import math
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from badrepair import files
+from badrepair import files, strict_json
 from badrepair.errors import DataError
+from badrepair.strict_json import levels
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
 SCHEMA = 1
-MOST_BYTES = 64 * 2**20
+MOST_BYTES = 32 * 2**20
+# Lists and objects take many times the memory of their text: they are counted before it is read.
+MOST_PARTS = 1_000_000
+_PARTS = (b"[", b"{", b":")
 DEEPEST = 40
 
 
@@ -93,32 +96,22 @@ def read_record(path: Path) -> dict[str, Any]:
     """
     raw = _read(path)
     try:
-        record = json.loads(raw, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
+        record = strict_json.parsed(raw)
+    except ValueError as error:
         raise _invalid(path, f"expected JSON, found something else ({error})") from error
     if not isinstance(record, dict):
         raise _invalid(path, f"expected an object, found a {type(record).__name__}")
     schema = record.get("schema")
     if type(schema) is not int or schema != SCHEMA:
         raise _invalid(path, f"expected schema {SCHEMA}, found {json.dumps(schema)[:40]}")
-    if deeper_than(record, DEEPEST):
+    if _depth(record) > DEEPEST:
         raise _invalid(path, f"expected at most {DEEPEST} levels of nesting, found more")
     return record
 
 
-def deeper_than(value: object, levels: int) -> bool:
-    """Return whether lists and objects stand inside each other more than `levels` deep."""
-    layer = [value]
-    for _ in range(levels + 1):
-        entries = [_entries(outer) for outer in layer if isinstance(outer, dict | list)]
-        if not entries:
-            return False
-        layer = [below for inner in entries for below in inner]
-    return True
-
-
-def _entries(container: dict[str, object] | list[object]) -> Iterable[object]:
-    return container.values() if isinstance(container, dict) else container
+def _depth(record: object) -> int:
+    """Return how deep lists and objects stand inside each other."""
+    return sum(any(isinstance(one, dict | list) for one in level) for level in levels(record))
 
 
 def _read(path: Path) -> bytes:
@@ -126,13 +119,12 @@ def _read(path: Path) -> bytes:
         raw = file.read(MOST_BYTES + 1)
     if len(raw) > MOST_BYTES:
         raise _invalid(path, f"expected at most {MOST_BYTES} bytes, found more")
+    parts = sum(map(raw.count, _PARTS))
+    if parts > MOST_PARTS:
+        raise _invalid(path, f"expected at most {MOST_PARTS} lists and entries, found {parts}")
     return raw
 
 
 def _invalid(path: Path, problem: str) -> DataError:
     hint = "give the .json file that a badrepair command wrote"
     return DataError("RecordInvalid", path, problem, hint)
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")

@@ -5,6 +5,7 @@ from badrepair.tables.detection import detection_table
 from badrepair.tables.evaluation import evaluation_overview, evaluation_table
 from badrepair.tables.latency import latency_table
 from badrepair.tables.rendering import as_csv, as_markdown, as_rich
+from badrepair.tables.scan import scan_tables
 from badrepair.tables.table import (
     NOT_APPLICABLE,
     NOT_MEASURED,
@@ -27,4 +28,5 @@ __all__ = [
     "evaluation_table",
     "latency_table",
     "rate_cell",
+    "scan_tables",
 ]

@@ -45,7 +45,7 @@ def as_rich(table: Table, width: int = 80) -> Group:
         grid.add_column(header, justify="right" if numeric else "left", no_wrap=numeric)
     above = table.rows[0][0] if table.rows else ""
     for index, row in enumerate(table.rows):
-        if row[0] != above:
+        if table.apart and row[0] != above:
             grid.add_section()
         first = row[0] if row[0] != above or index == 0 else ""
         cells = [_printable(cell) for cell in (first, *row[1:])]

@@ -24,6 +24,7 @@ class Table:
         rows: Each as long as `columns`.
         notes: Sentences that stand below the table.
         in_terminal: The same facts in a shape that fits 80 columns, where this one does not.
+        apart: Whether rows about different things stand apart in a terminal.
     """
 
     title: str
@@ -31,6 +32,7 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     notes: tuple[str, ...] = ()
     in_terminal: Table | None = None
+    apart: bool = True
 
     def __post_init__(self) -> None:
         for row in self.rows:

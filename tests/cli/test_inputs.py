@@ -214,4 +214,4 @@ def test_an_external_link_in_a_data_file_is_not_followed(bench, prune, tmp_path)
     with h5py.File(path, "w") as file:
         file["data"] = h5py.ExternalLink(str(bench.clean), "/data")
         file["label"] = np.zeros(250, int)
-    assert_refused(prune("--clean", path), 65, "H5Link", "link to elsewhere")
+    assert_refused(prune("--clean", path), 65, "H5Link", "leads elsewhere")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import zlib
 
 import h5py
 import keras
@@ -27,10 +28,13 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
 
 
 def sparse(path, count):
-    """Write a file of black images that takes no room on disk."""
+    """Write a file of black images that takes next to no room on disk."""
+    shape, packed = (SIDE, SIDE, CHANNELS), zlib.compress(bytes(IMAGE_BYTES), 9)
     with h5py.File(path, "w") as file:
-        shape = (count, SIDE, SIDE, CHANNELS)
-        file.create_dataset("data", shape, np.uint8, chunks=(1, SIDE, SIDE, CHANNELS))
+        options = {"chunks": (1, *shape), "compression": "gzip"}
+        data = file.create_dataset("data", (count, *shape), np.uint8, **options)
+        for row in range(count):
+            data.id.write_direct_chunk((row, 0, 0, 0), packed)
         file["label"] = np.arange(count) % 3
     return path
 

@@ -6,9 +6,9 @@ import json
 import os
 import resource
 import shutil
-import subprocess
 
 import pytest
+from disks import mounted
 
 from cli.terminal import assert_refused, done, listing, run, spawn
 
@@ -157,17 +157,8 @@ def test_a_file_size_limit_is_one_line_and_leaves_what_was_there(defend_apart, t
 @pytest.fixture
 def small_disk(tmp_path):
     """Return a folder on a disk of one megabyte."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
-    try:
-        mounted = subprocess.run(command, capture_output=True, check=False).returncode == 0
-    except FileNotFoundError:
-        mounted = False
-    if not mounted:
-        pytest.skip("mounting a small disk is not allowed here")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    with mounted(tmp_path / "disk") as folder:
+        yield folder
 
 
 @pytest.mark.parametrize("name", ["out.keras", "out.h5"])

@@ -13,6 +13,7 @@ from badrepair.journal import partial_path
 from cli.screenings import done, ended_by, flagged, lines, pixels_in, rows_in, screened
 from cli.terminal import assert_complaint, run
 from cli.terminal import done as typed
+from cli.unfinished import kept
 
 COUNT, BLOCK = 1500, 25
 SMALL = ("--mixes-a-call", BLOCK)
@@ -44,7 +45,7 @@ def left(detector_file, stream, tmp_path_factory):
     output = tmp_path_factory.mktemp("killed") / "rows.csv"
     outcome = ended_by(signal.SIGKILL, detector_file, stream, output, *SMALL)
     assert outcome.code == -signal.SIGKILL
-    assert os.listdir(output.parent) == ["rows.csv.part"]
+    assert kept(output.parent) == ["rows.csv.part"]
     return partial_path(output)
 
 

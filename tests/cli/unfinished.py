@@ -29,6 +29,12 @@ def checkpoint(output):
     return output.with_name(f"{output.name}.checkpoint")
 
 
+def kept(folder):
+    """Return the names of what a killed run leaves, but for its locks: they lock nobody out."""
+    found = (path.name for path in folder.iterdir())
+    return sorted(name for name in found if not name.endswith(".lock"))
+
+
 def interrupted(how, output, *arguments):
     """Send a signal to a run as soon as its first state is on disk.
 

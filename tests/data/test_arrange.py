@@ -139,3 +139,30 @@ def test_images_alone_may_keep_pixels_that_are_no_numbers():
     assert np.array_equal(kept[:], pixels, equal_nan=True)
     with pytest.raises(DataError, match=r"NotFinite.*image 2 has 1"):
         arrange_images(pixels, **options)[:]
+
+
+def test_images_that_are_not_finite_are_left_out_if_asked_for(caplog):
+    pixels = PIXELS.astype(float)
+    pixels[1, 0, 0, 0], pixels[2, 4, 5, 2] = np.nan, 1e300
+    data = fitted(pixels, true_labels=LABELS[::-1], skip_bad=True)
+    assert np.array_equal(data.images[:], PIXELS[[0, 3]])
+    assert (data.labels.tolist(), data.true_labels.tolist()) == ([0, 1], [1, 0])
+    assert "2 of 4 images are not finite and left out" in caplog.text
+    assert len(fitted(PIXELS, skip_bad=True)) == 4
+
+
+def test_a_limit_counts_what_is_left(caplog):
+    pixels = PIXELS.astype(float)
+    pixels[0] = np.inf
+    assert len(fitted(pixels, skip_bad=True, limit=3)) == 3
+
+
+def test_nothing_finite_is_nothing():
+    with pytest.raises(DataError, match=r"Empty.*every image"):
+        fitted(np.full(PIXELS.shape, np.nan), skip_bad=True)
+
+
+def test_both_kinds_of_labels_are_counted_from_another_number():
+    data = fitted(PIXELS, LABELS + 1, LABELS[::-1] + 1, label_offset=-1)
+    assert data.labels.tolist() == LABELS.tolist()
+    assert data.true_labels.tolist() == LABELS[::-1].tolist()

@@ -130,3 +130,38 @@ def test_a_damaged_picture_is_named_when_it_is_read(tmp_path):
     images = folder.read(tmp_path).images
     with pytest.raises(DataError, match=r"Corrupt.*a\.png"):
         images[:]
+
+
+def test_damaged_pictures_are_left_out_if_asked_for(tmp_path, caplog):
+    for value in range(3):
+        save(tmp_path / "0" / f"{value}.png", value)
+        save(tmp_path / "1" / f"{value}.png", value)
+    whole = (tmp_path / "1" / "1.png").read_bytes()
+    (tmp_path / "1" / "1.png").write_bytes(whole[:-30])
+    raw = folder.read(tmp_path, skip_bad=True)
+    assert raw.labels.tolist() == [0, 0, 0, 1, 1]
+    assert raw.images[:][:, 0, 0, 0].tolist() == [0, 1, 2, 0, 2]
+    assert "1 of 6 pictures cannot be decoded" in caplog.text
+
+
+def test_links_in_a_ring_are_no_pictures(tmp_path, caplog):
+    for value in range(10):
+        save(tmp_path / "0" / f"{value}.png", value)
+    (tmp_path / "0" / "x.png").symlink_to("x.png")
+    assert len(folder.read(tmp_path).images) == 10
+    assert "1 of 11 files are neither PNG nor JPEG" in caplog.text
+
+
+def test_what_looks_like_an_accident_is_said(tmp_path, caplog):
+    save(tmp_path / "Cat" / "a.png", 1)
+    save(tmp_path / "cat" / "a.png", 2)
+    (tmp_path / "dog").mkdir()
+    assert folder.read(tmp_path).labels.tolist() == [0, 1]
+    assert "differ in case alone: Cat, cat" in caplog.text
+    assert "without a picture: dog" in caplog.text
+
+
+def test_a_number_that_no_class_has_is_refused(tmp_path):
+    save(tmp_path / ("9" * 100) / "a.png", 1)
+    with pytest.raises(DataError, match=r"LabelRange.*no class has the number 9999"):
+        folder.read(tmp_path)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from badrepair.data.labels import class_numbers
+from badrepair.data.labels import class_numbers, require_few
 from badrepair.errors import DataError
 
 WHERE = Path("f.h5")
@@ -59,7 +59,7 @@ def test_labels_from_one_are_explained():
         class_numbers(np.arange(1, 11), 10, 10, WHERE)
     assert caught.value.code == "LabelRange"
     assert caught.value.problem == "labels 1..10, the model has the classes 0..9"
-    assert "subtract 1" in caught.value.hint
+    assert "--label-offset -1" in caught.value.hint
 
 
 @pytest.mark.parametrize("stored", [[-1, 0, 1], [0, 0, 10], [0.0, 0.0, 1e30], [0, 0, 2**63]])
@@ -107,3 +107,21 @@ def test_what_is_no_number_is_refused(stored):
 @pytest.mark.parametrize("shape", [(3, 1, 1), (3, 2, 2)])
 def test_labels_with_three_axes_are_refused(shape):
     assert refused(np.zeros(shape))[0] == "LabelShape"
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i8", "f2"])
+def test_an_offset_is_added_whatever_the_type(dtype):
+    labels = class_numbers(np.array([1, 3, 2], dtype), 3, 3, WHERE, offset=-1)
+    assert labels.tolist() == [0, 2, 1]
+    assert labels.dtype == np.int64
+
+
+def test_an_offset_that_leads_out_of_the_classes_is_refused():
+    with pytest.raises(DataError, match=r"LabelRange.*labels -1\.\.1"):
+        class_numbers(np.array([0, 2, 1], np.uint8), 3, 3, WHERE, offset=-1)
+
+
+def test_labels_that_no_memory_holds_are_refused_by_their_shape():
+    require_few((2**25,), np.dtype("i8"), "y", WHERE)
+    with pytest.raises(DataError, match=r"DataBomb.*y declares 268,435,464 bytes of labels"):
+        require_few((2**25 + 1,), np.dtype("i8"), "y", WHERE)

@@ -76,3 +76,24 @@ def test_a_header_that_claims_more_than_there_is_takes_no_memory(path):
         assert tracemalloc.get_traced_memory()[1] < 2**20
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    ["(" * 9_000, "-" * 9_000 + "1", "{[]: 1}", "{}", "1", "", "{'descr': 1, 'shape': 2, 'x': 3}"],
+)
+def test_a_header_that_is_none_is_one_clear_error(path, fields):
+    text = fields.encode() + b"\n"
+    path.write_bytes(npy.MAGIC + b"\1\0" + len(text).to_bytes(2, "little") + text)
+    with pytest.raises(DataError, match=r"Corrupt.*the array cannot be read as \.npy"):
+        npy.read_images(path)
+
+
+@pytest.mark.parametrize("shape", [(-2, -2), (0, 10**30), (1,) * 7])
+def test_a_shape_that_no_images_have_is_refused(path, shape):
+    with path.open("wb") as file:
+        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        file.write(bytes(4))
+    with pytest.raises(DataError, match=r"Corrupt.*declares the shape"):
+        npy.read_images(path)

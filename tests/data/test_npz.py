@@ -134,3 +134,20 @@ def test_images_are_read_without_labels_lazily(tmp_path):
     assert np.array_equal(npz.read_images(tmp_path / "both.npz", image_key="b")[:], IMAGES[::-1])
     with pytest.raises(DataError, match="KeyAmbiguous"):
         npz.read_images(tmp_path / "both.npz")
+
+
+@pytest.mark.parametrize("name", ["x", "y"])
+def test_a_member_twice_is_refused_whatever_it_is(tmp_path, name):
+    np.savez(tmp_path / "f.npz", x=IMAGES, y=LABELS, z=LABELS)
+    path = tmp_path / "f.npz"
+    path.write_bytes(path.read_bytes().replace(b"z.npy", f"{name}.npy".encode()))
+    with pytest.raises(DataError, match=rf"ZipUnsafe.*{name}\.npy stands in the archive twice"):
+        npz.read(path)
+
+
+def test_members_that_are_no_arrays_have_no_key(tmp_path):
+    np.savez(tmp_path / "f.npz", y=LABELS)
+    with zipfile.ZipFile(tmp_path / "f.npz", "a") as archive:
+        archive.writestr("x", b"no array")
+    with pytest.raises(DataError, match=r"KeyMissing.*found y"):
+        npz.read(tmp_path / "f.npz")

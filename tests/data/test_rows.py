@@ -27,7 +27,7 @@ def test_each_run_of_neighbours_is_read_once():
 
 
 def rows_of(content, shape=(10, 2), offset=0):
-    file = spooled(io.BytesIO(content), len(content), Path("f"))
+    file = spooled(io.BytesIO(content), len(content), len(content), Path("f"))
     return FileRows(file, offset, ARRAY.dtype, shape, Path("f"))
 
 
@@ -52,4 +52,16 @@ def test_rows_beyond_the_end_of_the_file_are_called_cut_off():
 
 def test_a_stream_that_ends_early_is_refused():
     with pytest.raises(DataError, match=r"Truncated.*7 of 10 bytes"):
-        spooled(io.BytesIO(b"abc"), 10, Path("f"))
+        spooled(io.BytesIO(b"abc"), 10, 3, Path("f"))
+
+
+def test_a_hundredfold_of_what_is_harmless_is_a_bomb_and_less_is_not():
+    size = 2**26 + 100
+    with pytest.raises(
+        DataError, match=r"DataBomb.*671,000 bytes in the file unpack to 67,108,964"
+    ):
+        spooled(io.BytesIO(), size, 671_000, Path("f"))
+    with pytest.raises(DataError, match="Truncated"):
+        spooled(io.BytesIO(), size, 671_090, Path("f"))
+    with pytest.raises(DataError, match="Truncated"):
+        spooled(io.BytesIO(), 2**26, 1, Path("f"))

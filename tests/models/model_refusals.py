@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import zipfile
-
 import pytest
 from old_keras import (
     dense,
@@ -14,6 +11,7 @@ from old_keras import (
     small_weights,
     write_whole,
 )
+from rewriting import rewritten
 
 from badrepair.errors import ModelError
 from badrepair.models.load import load_model
@@ -34,15 +32,7 @@ def keras_file(path, change=lambda config: None, model=None):
     """Save a small network as .keras and change its config.json."""
     original = path.with_name("original.keras")
     (model or small_model()).save(original)
-    with zipfile.ZipFile(original) as source, zipfile.ZipFile(path, "w") as target:
-        for name in source.namelist():
-            content = source.read(name)
-            if name == "config.json":
-                config = json.loads(content)
-                change(config)
-                content = json.dumps(config).encode()
-            target.writestr(name, content)
-    return path
+    return rewritten(original, path, change)
 
 
 def with_layer(bad):

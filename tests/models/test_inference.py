@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras import layers
 
 from badrepair import progress
+from badrepair.errors import ResourceError
 from badrepair.models import inference
 
 
@@ -92,3 +93,21 @@ def test_the_statistics_of_normalisations_are_used_and_not_updated():
     outputs = inference.run(model, pixels(2, 4, 6))
     assert outputs.ravel().tolist() == [1, 4, 7]  # 3 * (x - 2) / 2 + 1
     assert [weight.item() for weight in model.get_weights()] == [3, 1, 2, 4]
+
+
+def test_a_call_that_is_too_large_for_the_memory_is_halved_three_times(model, monkeypatch, caplog):
+    tried = []
+
+    def batches(images, size, really=inference.batches):
+        tried.append(size)
+        if size > 2:
+            raise MemoryError
+        return really(images, size)
+
+    monkeypatch.setattr(inference, "batches", batches)
+    assert inference.answers(model, pixels(0, 5, 1), batch_size=16).tolist() == [1, 0, 1]
+    assert tried == [16, 8, 4, 2]
+    assert len(caplog.records) == 3
+    with pytest.raises(ResourceError, match="a call of 4 images") as caught:
+        inference.answers(model, pixels(0, 5), batch_size=32)
+    assert (caught.value.code, caught.value.exit_code) == ("OutOfMemory", 69)

@@ -18,9 +18,10 @@ from old_keras import (
 )
 
 from badrepair.errors import ModelError
+from badrepair.models.gate.plain import plain
 from badrepair.models.legacy import modern
 from badrepair.models.legacy_graph import Calls
-from badrepair.models.legacy_values import is_silent, parameters, plain, type_name
+from badrepair.models.legacy_values import is_silent, parameters, type_name
 
 PATH = Path("old.h5")
 

@@ -128,4 +128,6 @@ def test_a_name_that_could_do_harm_on_screen_or_disk_is_refused(tmp_path, name):
 
 def test_what_a_file_says_cannot_steer_the_terminal(tmp_path):
     error = refusal(whole(tmp_path / "bad.h5", with_layer(entry("\x1b[31m\n", "caps_1"))))
-    assert error.problem == r"layer caps_1: class \x1b[31m\n is unknown"
+    assert (
+        error.problem == r"layer caps_1: class \x1b[31m\n is not allowed here (at config.layers[2])"
+    )

@@ -16,6 +16,9 @@ from old_keras import (
     write_whole,
 )
 
+from badrepair.models.load import load_model
+from badrepair.scanning import scan
+
 
 def test_weights_of_another_shape_are_a_mismatch_that_names_the_layer(tmp_path):
     weights = small_weights()
@@ -68,6 +71,20 @@ def test_weights_that_are_no_numbers_are_found_in_a_keras_file(tmp_path):
     assert error.problem == "layer dense_1 holds 216 weights that are NaN or infinite"
 
 
+def test_names_in_a_file_of_weights_steer_no_terminal(tmp_path):
+    evil = "\x1b[31m\n"
+    weights = {**small_weights(), evil: {"kernel": np.zeros((3, 3), np.float32)}}
+    error = refusal(write_whole(tmp_path / "bad.h5", small_config(), weights))
+    assert error.problem == r"the network has no place for layer \x1b[31m\n with (3, 3)"
+    weights = {evil: {"kernel": np.full((3, 3), np.nan, np.float32)}}
+    scanned = scan(write_whole(tmp_path / "nan.h5", small_config(), weights))
+    problems = [found.problem for found in scanned.findings]
+    assert r"layer \x1b[31m\n holds 9 weights that are NaN or infinite" in problems
+    with h5py.File(tmp_path / "data.h5", "w") as file:
+        file[evil] = np.zeros(3)
+    assert refusal(tmp_path / "data.h5").problem.endswith(r"found HDF5 with \x1b[31m\n")
+
+
 def relink(path, link):
     with h5py.File(path, "r+") as file:
         del file["model_weights/conv_1/conv_1/kernel:0"]
@@ -100,7 +117,7 @@ def test_links_and_foreign_storage_are_refused(tmp_path):
     for link, code in (
         (soft, "H5Link"),
         (to_another_file, "H5Link"),
-        (external, "H5Link"),
+        (external, "H5External"),
         (virtual, "H5Virtual"),
         (hard, "H5Alias"),
     ):
@@ -128,3 +145,25 @@ def test_a_keras_3_array_of_another_shape_is_a_mismatch_even_with_as_many_number
     error = refusal(whole(tmp_path / "small.h5", small_config()), weights=path)
     assert error.code == "WeightsMismatch"
     assert error.problem == "layer dense_1 expects (72, 3), (3,), found (3, 72), (3,)"
+
+
+def test_an_array_that_is_listed_twice_is_a_mismatch(tmp_path):
+    path = write_whole(tmp_path / "bad.h5", small_config(), small_weights())
+    with h5py.File(path, "r+") as file:
+        names = file["model_weights/dense_1"].attrs["weight_names"]
+        file["model_weights/dense_1"].attrs["weight_names"] = [*names, *names]
+    error = refusal(path)
+    assert (
+        error.problem == "layer dense_1 expects (72, 3), (3,), found (72, 3), (3,), (72, 3), (3,)"
+    )
+
+
+def test_an_initializer_that_fits_no_weight_is_not_run(tmp_path):
+    config = small_config()
+    config["config"]["layers"][0]["config"]["kernel_initializer"] = {
+        "class_name": "Identity",
+        "config": {"gain": 1.0},
+    }
+    loaded = load_model(whole(tmp_path / "odd.h5", config))
+    kernel = small_weights()["conv_1"]["kernel"]
+    np.testing.assert_array_equal(loaded.get_layer("conv_1").get_weights()[0], kernel)

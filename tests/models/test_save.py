@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import zipfile
 
@@ -62,3 +63,30 @@ def test_only_the_note_about_the_old_format_is_silenced(tmp_path, model, caplog)
         assert not caplog.records
         logger.warning("You are saving your model as an HDF5 file again")
     assert len(caplog.records) == 1
+
+
+def test_an_archive_bears_no_time_of_day(tmp_path, model):
+    write_model(model, tmp_path / "m.keras")
+    with zipfile.ZipFile(tmp_path / "m.keras") as archive:
+        assert {member.date_time for member in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        assert json.loads(archive.read("metadata.json")) == {"keras_version": keras.__version__}
+
+
+def test_weights_alone_are_what_keras_writes(tmp_path, model):
+    write_model(model, tmp_path / "ours.weights.h5")
+    model.save_weights(tmp_path / "theirs.weights.h5")
+    ours, theirs = (contents(tmp_path / f"{whose}.weights.h5") for whose in ("ours", "theirs"))
+    assert ours == theirs
+
+
+def contents(path):
+    """Return the names, attributes and values of all that is in an HDF5 file."""
+    found = []
+
+    def look(name, entry):
+        values = entry[()].tolist() if isinstance(entry, h5py.Dataset) else None
+        found.append((name, dict(entry.attrs), values))
+
+    with h5py.File(path) as file:
+        file.visititems(look)
+    return found

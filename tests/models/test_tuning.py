@@ -116,3 +116,36 @@ def test_weights_that_must_be_zero_and_are_not_in_the_kept_network_are_a_fault_o
     variable.assign(np.ones(5))
     with pytest.raises(RuntimeError, match="conv/bias"):
         fine_tune(fine_tuner, scripted(CURVE), epochs=len(CURVE), floor=1)
+
+
+BROKEN = [  # accuracies before the epoch that breaks down, epoch that is kept, what is said
+    ((), 0, "epoch 1 left weights that are no numbers, and it was undone"),
+    ((0.5, 0.75), 2, "epoch 3 left weights that are no numbers, and epoch 2 was kept, 75.00 %"),
+    ((0.1,), 0, "and none before it was within the budget: it was undone"),
+]
+
+
+@pytest.mark.parametrize(("curve", "epoch", "said"), BROKEN)
+def test_an_epoch_that_diverges_ends_the_tuning_and_is_never_kept(curve, epoch, said):
+    fine_tuner, answer = trainer(), scripted(curve)
+    seen = [bits(fine_tuner.model.get_weights())]
+
+    def judge():
+        seen.append(bits(fine_tuner.model.get_weights()))
+        if len(seen) > len(curve):
+            diverge(fine_tuner)
+        return answer()
+
+    if not curve:
+        diverge(fine_tuner)
+    tuned = fine_tune(fine_tuner, judge, epochs=9, floor=0.5)
+    assert (tuned.accuracies, tuned.epoch) == (curve, epoch)
+    assert (tuned.broke_down, tuned.stopped_early) == (True, True)
+    assert said in tuned.why(0.5)
+    assert bits(fine_tuner.model.get_weights()) == seen[epoch]
+
+
+def diverge(fine_tuner):
+    """Let the next step be no number."""
+    state = fine_tuner.state()
+    fine_tuner.restore([a * a.dtype.type(np.nan) if a.dtype.kind == "f" else a for a in state])

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from badrepair.errors import ModelError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 Kind = Literal["zip", "hdf5", "json"]
 
 HEAD_BYTES = 512
+HDF5 = b"\x89HDF\r\n\x1a\n"
 KINDS: tuple[tuple[bytes, Kind], ...] = (
     (b"PK\x03\x04", "zip"),
-    (b"\x89HDF\r\n\x1a\n", "hdf5"),
+    (HDF5, "hdf5"),
     (b"{", "json"),
     (b"[", "json"),
 )
@@ -37,19 +35,21 @@ PROTOBUF = b"\x08"
 EXPECTED = "expected a Keras model (.keras, .h5) or a weights file (.h5)"
 
 
-def kind_of(path: Path) -> Kind:
-    """Return what kind of model file stands at `path`.
+def kind_of(head: bytes, where: str) -> Kind:
+    """Return what kind of model file this is.
+
+    Args:
+        head: Its first bytes, `HEAD_BYTES` of them if there are so many.
+        where: What to call the file in errors.
 
     Raises:
         ModelError: UnknownFormat, naming what the file is instead.
     """
-    with path.open("rb") as file:
-        head = file.read(HEAD_BYTES)
     for magic, kind in KINDS:
         if head.lstrip().startswith(magic) if kind == "json" else head.startswith(magic):
             return kind
     seen, hint = _foreign(head)
-    raise ModelError("UnknownFormat", path, f"{EXPECTED}, found {seen}", hint)
+    raise ModelError("UnknownFormat", where, f"{EXPECTED}, found {seen}", hint)
 
 
 def _foreign(head: bytes) -> tuple[str, str]:

@@ -1,0 +1,15 @@
+"""What Keras says of a fault, in our form."""
+
+from __future__ import annotations
+
+import re
+
+from badrepair.confinement.finding import printable
+
+MOST = 200
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def in_one_line(error: Exception) -> str:
+    """Return the words of an error without colours and breaks; a file's words may be in them."""
+    return printable(" ".join(_COLOUR.sub("", str(error)).split()))[:MOST]

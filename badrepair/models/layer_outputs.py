@@ -1,0 +1,60 @@
+"""The shapes of all that a network makes of an image on its way, in nested networks too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from badrepair.models.surgery import nodes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+Shape = tuple[int | None, ...]
+# A layer's name, and the shape of what it makes.
+Output = tuple[str, Shape]
+
+# Tensors, layers and graphs are Keras's, which ships no types: hence Any.
+
+
+def outputs_of_layers(model: keras.Model) -> Iterator[Output]:
+    """Yield what every layer makes, the batch axis included; None where a size is open."""
+    for call in nodes(_graph(model)):
+        yield from ((call.operation.name, tuple(tensor.shape)) for tensor in call.outputs)
+        yield from _inside(call.operation, call.input_tensors)
+
+
+def _inside(layer: Any, tensors: Sequence[Any]) -> Iterator[Output]:
+    """Yield what the layers of a nested network make of what it is called on."""
+    network = getattr(layer, "layer", layer)
+    if not isinstance(network, keras.Model):
+        return
+    if network is not layer:  # TimeDistributed runs it for every step of the first axis
+        tensors = [keras.KerasTensor((None, *tensor.shape[2:])) for tensor in tensors]
+    graph = _graph(network)
+    if [tensor.shape for tensor in tensors] == [tensor.shape for tensor in graph.inputs]:
+        yield from outputs_of_layers(network)
+    else:
+        yield from _worked_out(graph, tensors)
+
+
+def _worked_out(graph: Any, tensors: Sequence[Any]) -> list[Output]:
+    """Return what layers make of images of another size than they were built for."""
+    found: list[Output] = []
+
+    def noted(layer: Any) -> Callable[..., Any]:
+        def call(*arguments: Any, **options: Any) -> Any:
+            made = layer.compute_output_spec(*arguments, **options)
+            found.extend(_inside(layer, keras.tree.flatten(arguments)))
+            found.extend((layer.name, tuple(one.shape)) for one in keras.tree.flatten(made))
+            return made
+
+        return call
+
+    graph._run_through_graph(tensors, operation_fn=noted)
+    return found
+
+
+def _graph(model: keras.Model) -> Any:
+    return model._functional if isinstance(model, keras.Sequential) else model

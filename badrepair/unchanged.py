@@ -1,0 +1,80 @@
+"""Find out whether input files are still what they were when a run began to read them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from badrepair.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+# Of a file: its size, the time of its last change in nanoseconds, and its number on the disk.
+State = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """How files were at one moment; a file that was not there then is left out.
+
+    Args:
+        states: By file; of folders, all files below.
+        folders: In which no file may appear.
+    """
+
+    states: Mapping[Path, State]
+    folders: tuple[Path, ...] = ()
+
+    @classmethod
+    def of(cls, inputs: Iterable[Path]) -> Snapshot:
+        """Return how files, and all files below folders, are now."""
+        named = tuple(inputs)
+        folders = tuple(path for path in named if path.is_dir())
+        found = [*named, *_below(folders)]
+        states = ((path, _state(path)) for path in found if path not in folders)
+        return cls({path: state for path, state in states if state is not None}, folders)
+
+    def require_same(self) -> None:
+        """Check that nothing has changed since.
+
+        Raises:
+            DataError: InputChanged, with the first file that did.
+        """
+        for path, before in self.states.items():
+            now = _state(path)
+            if now != before:
+                raise _changed(path, _difference(before, now))
+        for path in _below(self.folders):
+            if path not in self.states:
+                raise _changed(path, "a file that was not there then")
+
+
+def _below(folders: Iterable[Path]) -> Iterator[Path]:
+    for folder in folders:
+        for place, _, names in os.walk(folder):
+            yield from (Path(place, name) for name in names)
+
+
+def _state(path: Path) -> State | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns, found.st_ino
+
+
+def _difference(before: State, now: State | None) -> str:
+    if now is None:
+        return "no file any more"
+    if now[0] != before[0]:
+        return f"{now[0]:,} bytes instead of {before[0]:,}"
+    return "another file" if now[2] != before[2] else "a later change"
+
+
+def _changed(path: Path, found: str) -> DataError:
+    problem = f"expected the file as it was when the run began, found {found}"
+    hint = "nothing was written; run again when nobody changes it"
+    return DataError("InputChanged", path, problem, hint)

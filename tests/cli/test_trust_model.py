@@ -1,0 +1,89 @@
+"""`--trust-model` lets the layers of one file through, says so, and lifts no limit."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import h5py
+import numpy as np
+import pytest
+from rewriting import rewritten
+
+from cli.terminal import assert_complaint, done, run
+from cli.test_scan import from_elsewhere
+
+
+@pytest.fixture(scope="module")
+def odd(bench, tmp_path_factory):
+    """Return the BadNet with a layer that no file of Keras names so."""
+    path = tmp_path_factory.mktemp("trusted") / "odd.keras"
+    return rewritten(bench.model, path, from_elsewhere)
+
+
+def digest(path):
+    return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+
+
+def arguments(model, bench, *more):
+    return ("evaluate", "--model", model, *bench.evaluated(), "--format", "json", *more)
+
+
+def test_what_is_not_known_is_refused_with_the_way_to_trust_it(odd, bench):
+    outcome = run(*arguments(odd, bench))
+    assert_complaint(outcome, 65, "LayerNotAllowed", f"--trust-model {digest(odd)}")
+
+
+def test_a_trusted_file_is_used_and_what_it_lets_through_is_printed(odd, bench):
+    outcome = done(*arguments(odd, bench, "--trust-model", digest(odd)))
+    assert f"{odd} is trusted, and let through: layer " in outcome.err
+    assert "should not come from keras.src.layers.core.dense" in outcome.err
+    [plain] = done(*arguments(bench.model, bench)).json["models"]
+    [trusted] = outcome.json["models"]
+    measured = ("clean", "attacks")
+    assert [trusted[key] for key in measured] == [plain[key] for key in measured]
+
+
+@pytest.mark.parametrize("other", ["sha256:" + "0" * 64, "", "sha256:", "*"])
+def test_trust_in_another_file_is_none_in_this(odd, bench, other):
+    outcome = run(*arguments(odd, bench, "--trust-model", other))
+    assert outcome.code in {2, 65}
+    assert "is trusted" not in outcome.err
+
+
+def test_trust_in_several_files_is_given_by_repetition(odd, bench):
+    trust = ("--trust-model", "sha256:" + "0" * 64, "--trust-model", digest(odd))
+    assert "is trusted" in done(*arguments(odd, bench, *trust)).err
+
+
+def test_a_file_without_anything_odd_needs_no_trust_and_says_nothing(bench):
+    outcome = done(*arguments(bench.model, bench, "--trust-model", digest(bench.model)))
+    assert "is trusted" not in outcome.err
+
+
+def test_the_record_holds_whom_the_user_trusted(odd, bench, tmp_path):
+    fitting = ("--clean", bench.clean, "--test", bench.test, "--overlays", 5)
+    trust = ("--trust-model", digest(odd))
+    done("strip", "--model", odd, *fitting, *trust, "-o", tmp_path / "guarded.keras")
+    record = json.loads((tmp_path / "guarded.json").read_text())
+    assert record["options"]["trust_model"] == [digest(odd)]
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_trust_never_lifts_a_limit(bench, tmp_path, trusted):
+    def large(config):
+        from_elsewhere(config)
+        config["config"]["layers"] *= 1000
+
+    path = rewritten(bench.model, tmp_path / "large.keras", large)
+    trust = ("--trust-model", digest(path)) if trusted else ()
+    assert_complaint(run(*arguments(path, bench, *trust)), 65, "LimitExceeded")
+
+
+def test_trust_never_lifts_the_walls_around_hdf5(bench, tmp_path):
+    path = tmp_path / "linked.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = np.array([b"conv"])
+        file["conv"] = h5py.ExternalLink("/etc/passwd", "/")
+    trust = ("--arch", "small-cnn", "--trust-model", digest(path))
+    assert_complaint(run(*arguments(path, bench, *trust)), 65, "H5Link")

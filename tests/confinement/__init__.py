@@ -1,0 +1,1 @@
+"""Tests of confinement; a package, so that names may recur in other folders."""
