@@ -88,6 +88,7 @@ def evaluate(options: EvaluateOptions) -> None:
     from badrepair.cli import inputs, outputs, showing
     from badrepair.cli.claiming import claimed
     from badrepair.models.load import load_model
+    from badrepair.trusting import trusted_files
     from badrepair.unchanged import Snapshot
 
     named = inputs.named_paths(_with_baseline_first(options), "--model")
@@ -103,7 +104,8 @@ def evaluate(options: EvaluateOptions) -> None:
         }
         reports = _reports(options, models, dict(named))
         measured = [outputs.evaluated(name, reports[name], path, {}) for name, path in named]
-        content = records.report_json(measured)
+        trusted = trusted_files(sources, options.trust_model)
+        content = {**records.report_json(measured), "trusted": trusted}
         before.require_same()
         for path in written:
             records.write_record(path, content, overwrite=options.overwrite)

@@ -19,6 +19,7 @@ from badrepair.models.save import (
     WHOLE_ENDINGS,
     model_bytes,
 )
+from badrepair.trusting import trusted_files
 from badrepair.unchanged import Snapshot
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ class Plan:
                 inputs=self.sources,
                 started=started,
             ),
+            "trusted": trusted_files(self.sources, self.options.trust_model),
             "outputs": list(identities.values()),
             **record,
             "models": records.report_json(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from badrepair import records
 from badrepair.journal import printable
 from badrepair.tables import NOT_APPLICABLE, Table, rate_cell
+from badrepair.trusting import trusted_files
 from badrepair.words import counted, percent
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ def record(
     return {
         **head,
         "inputs": [*head["inputs"], dict(source)],
+        "trusted": trusted_files(opened.files, opened.trusted),
         "input_range": {
             "value": opened.stored.binding.input_range,
             "why": f"{opened.stored.path} was made for it",

@@ -61,12 +61,31 @@ def test_a_file_without_anything_odd_needs_no_trust_and_says_nothing(bench):
     assert "is trusted" not in outcome.err
 
 
-def test_the_record_holds_whom_the_user_trusted(odd, bench, tmp_path):
+def assert_trust_told(record, odd):
+    [trusted] = record["trusted"]
+    assert f"sha256:{trusted['sha256']}" == digest(odd)
+    assert trusted["path"] == str(odd)
+    assert {found["code"] for found in trusted["let_through"]} == {"LayerNotAllowed"}
+    assert "keras.src.layers.core.dense" in trusted["let_through"][0]["problem"]
+
+
+def test_the_record_holds_what_the_user_trusted_and_what_it_let_through(odd, bench, tmp_path):
     fitting = ("--clean", bench.clean, "--test", bench.test, "--overlays", 5)
     trust = ("--trust-model", digest(odd))
-    done("strip", "--model", odd, *fitting, *trust, "-o", tmp_path / "guarded.keras")
-    record = json.loads((tmp_path / "guarded.json").read_text())
+    out = tmp_path / "guard.npz"
+    done("strip", "--model", odd, *fitting, *trust, "-o", out)
+    record = json.loads((tmp_path / "guard.json").read_text())
     assert record["options"]["trust_model"] == [digest(odd)]
+    assert_trust_told(record, odd)
+    screening = ("--detector", out, "--screen", bench.test, "-o", tmp_path / "rows.csv")
+    done("strip", *screening, *trust)
+    assert_trust_told(json.loads((tmp_path / "rows.json").read_text()), odd)
+
+
+def test_a_measurement_holds_what_trust_let_through(odd, bench):
+    trust = ("--trust-model", digest(odd))
+    assert_trust_told(done(*arguments(odd, bench, *trust)).json, odd)
+    assert done(*arguments(bench.model, bench)).json["trusted"] == []
 
 
 @pytest.mark.parametrize("trusted", [True, False])
