@@ -12,7 +12,7 @@ from PIL import Image
 
 from badrepair.data.unlabelled import PictureRows
 from badrepair.errors import OptionError, OutputError
-from badrepair.files import write_atomically
+from badrepair.writing import write_atomically
 
 if TYPE_CHECKING:
     from badrepair.data.ranges import ModelRange

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from badrepair.errors import DataError
+from badrepair.folders import files_below
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
 # Of a file: its size, the time of its last change in nanoseconds, and its number on the disk.
 State = tuple[int, int, int]
@@ -33,7 +34,7 @@ class Snapshot:
         """Return how files, and all files below folders, are now."""
         named = tuple(inputs)
         folders = tuple(path for path in named if path.is_dir())
-        found = [*named, *_below(folders)]
+        found = [*named, *chain.from_iterable(map(files_below, folders))]
         states = ((path, _state(path)) for path in found if path not in folders)
         return cls({path: state for path, state in states if state is not None}, folders)
 
@@ -47,15 +48,9 @@ class Snapshot:
             now = _state(path)
             if now != before:
                 raise _changed(path, _difference(before, now))
-        for path in _below(self.folders):
+        for path in chain.from_iterable(map(files_below, self.folders)):
             if path not in self.states:
                 raise _changed(path, "a file that was not there then")
-
-
-def _below(folders: Iterable[Path]) -> Iterator[Path]:
-    for folder in folders:
-        for place, _, names in os.walk(folder):
-            yield from (Path(place, name) for name in names)
 
 
 def _state(path: Path) -> State | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from badrepair import files, locking
+from badrepair import locking, writing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,11 +26,11 @@ def claimed(paths: Sequence[Path], *, overwrite: bool, inputs: Sequence[Path]) -
 
     def check() -> None:
         for path in paths:
-            files.check_writable(path, overwrite=overwrite, inputs=inputs)
+            writing.check_writable(path, overwrite=overwrite, inputs=inputs)
 
     check()
     with locking.locked(paths):
         check()  # again: another run may have ended meanwhile
         for path in paths:
-            files.remove_leftovers(path)
+            writing.remove_leftovers(path)
         yield

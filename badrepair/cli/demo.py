@@ -96,7 +96,7 @@ def _require_free(options: DemoOptions, lock: Path) -> None:
 
 def _make_badnet(options: DemoOptions) -> None:
     """Write the data sets and the network with its backdoor."""
-    from badrepair import files
+    from badrepair import writing
     from badrepair.data import hdf5
     from badrepair.models.save import write_model
 
@@ -108,10 +108,10 @@ def _make_badnet(options: DemoOptions) -> None:
         "test_poisoned.h5": trigger.poisoned(test, "patch"),
     }
     for name, dataset in written.items():
-        files.write_atomically(options.out / name, partial(hdf5.write, dataset), overwrite=True)
+        writing.write_atomically(options.out / name, partial(hdf5.write, dataset), overwrite=True)
     model = _train(trigger.poison(training, POISON_RATE, seed=options.seed), options.seed)
     badnet = options.out / "badnet.keras"
-    files.write_atomically(badnet, partial(write_model, model), overwrite=True)
+    writing.write_atomically(badnet, partial(write_model, model), overwrite=True)
 
 
 def _digits(seed: int) -> tuple[Dataset, Dataset, Dataset]:

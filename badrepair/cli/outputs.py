@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from badrepair import files, records
+from badrepair import files, records, writing
 from badrepair.cli import console, showing
 from badrepair.cli.claiming import claimed
 from badrepair.cli.inputs import named_path
@@ -100,7 +100,7 @@ class Plan:
         each = {path: {**content, **(own or {}).get(path, {})} for path in made}
         kept = {records.record_path(path): records.record_bytes(one) for path, one in each.items()}
         self.before.require_same()
-        files.write_together({**made, **kept}, overwrite=self.options.overwrite)
+        writing.write_together({**made, **kept}, overwrite=self.options.overwrite)
         showing.show(shown, {**content, **(together or {})}, self.options.format, sentences)
         console.note(f"seed {self.options.seed}; wrote " + ", ".join(str(path) for path in models))
 

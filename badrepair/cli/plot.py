@@ -84,11 +84,11 @@ def plot(options: PlotOptions) -> None:
 
 
 def _draw(drawing: Drawing, *, overwrite: bool) -> None:
-    from badrepair import files, plots
+    from badrepair import plots, writing
 
     suffix: plots.Suffix = "svg" if drawing.target.suffix == ".svg" else "png"
     image = plots.render(plots.draw(drawing.kind, drawing.record), suffix)
-    files.write_atomically(drawing.target, image, overwrite=overwrite)
+    writing.write_atomically(drawing.target, image, overwrite=overwrite)
     console.note(f"wrote {drawing.target}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from badrepair import exhibits, files, tables
+from badrepair import exhibits, tables, writing
 from badrepair.cli import doubts, inputs, outputs, repairing
 from badrepair.cli.command import pass_gate
 from badrepair.defenses.fine_pruning import FinePruning
@@ -48,7 +48,7 @@ def run(options: PruneOptions, started: float) -> None:
         require_format(path)
     with outputs.planned(options, options.model, written) as plan, repairing.resumable(targets):
         for path in map(repairing.checkpoint_path, targets):
-            files.check_writable(path, overwrite=True, inputs=plan.sources)
+            writing.check_writable(path, overwrite=True, inputs=plan.sources)
         _repair(options, plan, drops, started)
 
 

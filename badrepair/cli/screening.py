@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from badrepair import files, journal, records
+from badrepair import files, journal, records, writing
 from badrepair.cli import console, screened, showing
 from badrepair.cli.claiming import claimed
 from badrepair.cli.command import pass_gate
@@ -241,7 +241,7 @@ def _publish(output: Path, rows: Journal, content: dict[str, Any], *, overwrite:
         path.write_bytes(records.record_bytes(content))
 
     record = records.record_path(output)
-    files.write_together({output: write, record: write_record}, overwrite=overwrite)
+    writing.write_together({output: write, record: write_record}, overwrite=overwrite)
     rows.remove()
     for path in (output, record):
-        files.remove_leftovers(path)
+        writing.remove_leftovers(path)

@@ -9,7 +9,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from badrepair import files, locking
+from badrepair import locking, writing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -110,7 +110,7 @@ def _watch(reading: int) -> None:
 
 
 def _end_at_once(number: int) -> NoReturn:
-    files.remove_unfinished()
+    writing.remove_unfinished()
     locking.remove_held()
     try:
         os.write(2, _AT_ONCE)

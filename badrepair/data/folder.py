@@ -12,9 +12,10 @@ import numpy as np
 from badrepair.data.pictures import Pixels, decode, is_grey, leads_out, opened
 from badrepair.data.raw import RawData
 from badrepair.errors import DataError
+from badrepair.folders import require_countable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from badrepair.types import Labels
@@ -42,8 +43,8 @@ def read(path: Path, *, skip_bad: bool = False) -> RawData:
         skip_bad: Whether pictures that cannot be decoded are left out instead of refused.
 
     Raises:
-        DataError: If there are no class folders, if over 10 % of the files are no pictures, if
-            pictures differ in size, or if a link leads out of the folder.
+        DataError: If there are no class folders, if there are too many files, if over 10 % of
+            them are no pictures, if pictures differ in size, or if a link leads out of the folder.
     """
     classes = [entry for entry in _visible(path, path) if entry.is_dir()]
     if not classes:
@@ -51,7 +52,7 @@ def read(path: Path, *, skip_bad: bool = False) -> RawData:
         raise DataError("NoClassFolders", path, "expected a sub-folder for every class", hint)
     names = [entry.name for entry in classes]
     numbers = _numbers(names, path)
-    inside = [_visible(entry, path) for entry in classes]
+    inside = list(_visible_in_all(classes, path))
     pictures = [[file for file in files if _is_picture(file)] for files in inside]
     _check_skipped(path, sum(map(len, inside)), sum(map(len, pictures)))
     if skip_bad:
@@ -118,6 +119,15 @@ def _visible(folder: Path, root: Path) -> list[Path]:
     return [
         e for e in entries if not e.name.startswith(".") and e.name.lower() not in _SYSTEM_FILES
     ]
+
+
+def _visible_in_all(classes: Sequence[Path], root: Path) -> Iterator[list[Path]]:
+    count = 0
+    for folder in classes:
+        files = _visible(folder, root)
+        count += len(files)
+        require_countable(count, root)
+        yield files
 
 
 def _is_picture(path: Path) -> bool:

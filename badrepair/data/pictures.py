@@ -6,14 +6,15 @@ import os
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NoReturn
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
 
-from badrepair.errors import BadrepairError, DataError, InputMissingError
+from badrepair.errors import BadrepairError, DataError
 from badrepair.files import require_file
+from badrepair.folders import files_below
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,9 +45,10 @@ def find_pictures(folder: Path) -> list[str]:
 
     Raises:
         InputMissingError: If a folder may not be looked into: nothing is passed over in silence.
-        DataError: If there are none.
+        DataError: If there are none, or more than can be looked through.
     """
-    found = list(_pictures_below(folder))
+    pictures = (file for file in files_below(folder) if file.suffix.lower() in SUFFIXES)
+    found = [str(file.relative_to(folder)) for file in pictures if file.is_file()]
     if not found:
         raise DataError("EmptyFolder", folder, "expected pictures in the folder, found none")
     return sorted(found, key=lambda name: name.split(os.sep))
@@ -57,20 +59,6 @@ def leads_out(path: Path, folder: Path) -> bool:
     # Not path.resolve, which raises where links lead in a ring.
     real = Path(os.path.realpath(path))
     return path.is_symlink() and not real.is_relative_to(os.path.realpath(folder))
-
-
-def _pictures_below(folder: Path) -> Iterator[str]:
-    for place, _, names in os.walk(folder, onerror=_refuse):
-        inside = os.path.relpath(place, folder)
-        for name in names:
-            is_picture = os.path.splitext(name)[1].lower() in SUFFIXES
-            if is_picture and os.path.isfile(os.path.join(place, name)):
-                yield name if inside == os.curdir else os.path.join(inside, name)
-
-
-def _refuse(error: OSError) -> NoReturn:
-    where = Path(os.fsdecode(error.filename)).absolute()
-    raise InputMissingError("InputUnreadable", where, f"{error.strerror}") from error
 
 
 def read_picture(

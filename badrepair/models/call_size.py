@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from badrepair.errors import BadrepairError
-from badrepair.files import write_atomically
+from badrepair.writing import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,7 +17,8 @@ from numpy.lib import format as npy
 
 from badrepair import archives
 from badrepair.errors import DataError
-from badrepair.files import remove_leftovers, require_file, write_atomically
+from badrepair.files import require_file
+from badrepair.writing import remove_leftovers, write_atomically
 
 if TYPE_CHECKING:
     import zipfile

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from badrepair import files, strict_json
+from badrepair import files, strict_json, writing
 from badrepair.errors import DataError
 from badrepair.strict_json import levels
 
@@ -63,7 +63,7 @@ def record_bytes(record: Mapping[str, Any]) -> bytes:
 
 def write_record(path: Path, record: Mapping[str, Any], *, overwrite: bool) -> None:
     """Write a record, whole or not at all."""
-    files.write_atomically(path, record_bytes(record), overwrite=overwrite)
+    writing.write_atomically(path, record_bytes(record), overwrite=overwrite)
 
 
 def record_of(output: Path) -> dict[str, Any] | None:

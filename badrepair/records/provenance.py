@@ -9,14 +9,15 @@ import resource
 import sys
 import time
 from importlib import metadata
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from badrepair import files
+from badrepair.folders import files_below
 from badrepair.records.file import SCHEMA, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 PACKAGES = ("badrepair", "tensorflow", "keras", "numpy", "h5py")
 
@@ -66,8 +67,8 @@ def identity(path: Path) -> dict[str, Any]:
         digest = files.sha256(files.require_file(path))
         return {"path": str(path), "sha256": digest, "bytes": path.stat().st_size}
     whole, size = hashlib.sha256(), 0
-    below = (Path(folder, name) for folder, _, names in os.walk(path) for name in names)
-    for name, file in sorted((os.fsencode(f.relative_to(path).as_posix()), f) for f in below):
+    named = ((os.fsencode(file.relative_to(path).as_posix()), file) for file in files_below(path))
+    for name, file in sorted(named):
         # A pipe or a device would never end.
         if file.is_file():
             whole.update(name + b"\0" + files.sha256(file).encode() + b"\n")

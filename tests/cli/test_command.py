@@ -21,7 +21,7 @@ STEPS = (
     "badrepair.cli.pruning.evaluate",
     "badrepair.exhibits.activations",
     "badrepair.cli.outputs.model_bytes",
-    "badrepair.files.write_together",
+    "badrepair.writing.write_together",
 )
 
 

@@ -120,7 +120,7 @@ def finished(detector, stream, output):
     """Leave the partial file of a run that has judged all but not written its output."""
     from unittest import mock
 
-    with mock.patch("badrepair.files.write_together", side_effect=KeyboardInterrupt):
+    with mock.patch("badrepair.writing.write_together", side_effect=KeyboardInterrupt):
         outcome = screened(detector, stream, output, *SMALL)
     assert_complaint(outcome, 130, "Interrupted", "--resume")
     assert lines(partial_path(output)) == COUNT + 1

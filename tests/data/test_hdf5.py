@@ -247,7 +247,7 @@ def test_a_write_that_hits_a_limit_is_an_os_error(tmp_path):
         from pathlib import Path
         from badrepair.data import hdf5
         from badrepair.errors import WriteError
-        from badrepair.files import write_atomically
+        from badrepair.writing import write_atomically
         from badrepair.types import Dataset
         images = np.random.default_rng(0).random((500, 20, 20, 3), np.float32)
         data = Dataset(images=images, labels=np.zeros(500, np.int64))

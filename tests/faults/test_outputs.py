@@ -136,7 +136,7 @@ def mortal(step):
     return at_the_last
 
 os.fsync, Path.replace = mortal(os.fsync), mortal(Path.replace)
-files.write_together({Path("out.keras"): b"new", Path("out.json"): b"new"}, overwrite=True)
+writing.write_together({Path("out.keras"): b"new", Path("out.json"): b"new"}, overwrite=True)
 """
 
 

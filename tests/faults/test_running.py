@@ -40,7 +40,7 @@ MOST_SECONDS = 30
 # hears of no signal for minutes.
 STILL = """
 import hashlib, signal, sys, time
-from badrepair import files
+from badrepair import writing
 from badrepair.cli import main
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -53,7 +53,7 @@ def work(path):
 
 still, plot = {"sleep": sleep, "work": work}[sys.argv.pop(1)], sys.modules["badrepair.cli.plot"]
 plot._figures_of = lambda path, wanted: [("curve", {})]
-plot._draw = lambda drawing, overwrite: files.write_atomically(
+plot._draw = lambda drawing, overwrite: writing.write_atomically(
     drawing.target, still, overwrite=overwrite
 )
 main()
