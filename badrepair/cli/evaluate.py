@@ -135,9 +135,10 @@ def _reports(
     reports: dict[str, Report] = {}
     for name, model in models.items():
         opened = inputs.open_data(options, model, paths[name], classes=classes, model_name=name)
-        reports[name] = measure(
-            model, opened.clean, opened.poisoned, classes=classes, batch_size=options.batch_size
-        )
+        with inputs.naming(paths[name], model):
+            reports[name] = measure(
+                model, opened.clean, opened.poisoned, classes=classes, batch_size=options.batch_size
+            )
         if opened.clean is not None:
             _hint_at_extra_output(name, model, int(max(opened.clean.labels)), classes)
     if options.baseline is None:

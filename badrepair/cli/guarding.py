@@ -14,6 +14,7 @@ from badrepair.detectors.file import Binding, detector_bytes
 from badrepair.errors import DataError, OptionError
 from badrepair.evaluation import evaluate_detector
 from badrepair.metrics import counting
+from badrepair.models import inference
 from badrepair.models.onnx_export import onnx_bytes, require_onnx
 from badrepair.models.save import require_guard_format
 from badrepair.words import counted
@@ -55,11 +56,13 @@ def _guard(options: StripOptions, plan: Plan, defense: Strip, started: float) ->
         options, model, options.model, classes=int(model.output_shape[-1]), test=options.test
     )
     fitting, test = _parts(options, opened, defense)
-    detector = defense.fit(model, fitting)
-    floor = _floor(options).fit(model, fitting)
-    report = evaluate_detector(
-        detector, model, test, opened.poisoned, floor=floor, batch_size=options.batch_size
-    )
+    with inputs.naming(options.model, model):
+        inference.answers(model, fitting.images[:1])  # a file can describe what no image passes
+        detector = defense.fit(model, fitting)
+        floor = _floor(options).fit(model, fitting)
+        report = evaluate_detector(
+            detector, model, test, opened.poisoned, floor=floor, batch_size=options.batch_size
+        )
     sets = {"clean": test, **{data.name: counting(data) for data in opened.poisoned}}
     examined = {name: detector.examine(data.images) for name, data in sets.items()}
     if report.before.clean is not None:

@@ -188,7 +188,10 @@ def _decide_range(
     if options.input_range.value != "auto":
         chosen = cast("ModelRange", options.input_range.value)
         return RangeDecision(chosen, f"--input-range {chosen}")
-    decision = _recorded_range(path) or decide_range(model, clean, batch_size=options.batch_size)
+    decision = _recorded_range(path)
+    if decision is None:
+        with naming(path, model):
+            decision = decide_range(model, clean, batch_size=options.batch_size)
     console.note(f"{model_name}: {decision.why}" if model_name else decision.why)
     return decision
 

@@ -63,7 +63,8 @@ def predict(options: PredictOptions) -> None:
             pictures.read_picture(path, size=size, color=options.color.value, resize=options.resize)
             for path in chunk
         ]
-        answers = inference.answers(model, np.stack(images) * np.float32(factor))
+        with inputs.naming(options.model, model):
+            answers = inference.answers(model, np.stack(images) * np.float32(factor))
         for path, answer in zip(chunk, answers, strict=True):
             typer.echo(str(answer) if single else f"{path}\t{answer}")
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from badrepair.errors import ResourceError
+from badrepair.errors import ModelError, ResourceError
+from badrepair.models.keras_words import in_one_line
 from badrepair.progress import track
 from badrepair.views import batches
 
@@ -45,6 +46,10 @@ def run(
             wanted is kept; its first axis stays the batch.
         batch_size: Images a call.
         label: What the progress bar says.
+
+    Raises:
+        ModelError: `CannotRun`: its layers do not fit each other.
+        ResourceError: `OutOfMemory`.
     """
     return runner(model, images, reduce, batch_size=batch_size, label=label)()
 
@@ -67,7 +72,7 @@ def runner(
     def in_calls_of(size: int) -> Array:
         steps = -(-len(images) // size)
         parts = [
-            call(np.asarray(batch, dtype=np.float32)).numpy()
+            _called(call, np.asarray(batch, dtype=np.float32), model.name).numpy()
             for batch in track(batches(images, size), label, steps)
         ]
         return np.concatenate(parts)
@@ -81,6 +86,21 @@ def runner(
         raise _exhausted(images, size, label)
 
     return once
+
+
+def _called(call: Callable[[Any], Any], batch: Array, name: str) -> Any:
+    """Return what a compiled network makes of images, a tensor (Any: TensorFlow ships no types).
+
+    Raises:
+        ModelError: `CannotRun`: it can be built, but not run, as a made-up file may have it.
+    """
+    try:
+        return call(batch)
+    except _EXHAUSTED:
+        raise
+    except (ValueError, TypeError, tf.errors.OpError) as error:
+        problem = f"the network cannot run: {in_one_line(error)}"
+        raise ModelError("CannotRun", name, problem, "the file is of no use") from error
 
 
 def _exhausted(images: Images, size: int, label: str) -> ResourceError:

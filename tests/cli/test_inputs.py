@@ -9,6 +9,8 @@ import h5py
 import keras
 import numpy as np
 import pytest
+from keras import layers
+from PIL import Image
 
 from cli.terminal import assert_refused, done, listing, run
 
@@ -215,3 +217,34 @@ def test_an_external_link_in_a_data_file_is_not_followed(bench, prune, tmp_path)
         file["data"] = h5py.ExternalLink(str(bench.clean), "/data")
         file["label"] = np.zeros(250, int)
     assert_refused(prune("--clean", path), 65, "H5Link", "leads elsewhere")
+
+
+@pytest.fixture(scope="module")
+def unfit(tmp_path_factory):
+    """Return the file of a network whose layers fit each other only on paper."""
+    path = tmp_path_factory.mktemp("unfit") / "unfit.keras"
+    cropping = [layers.Conv2D(2, 1), layers.RandomCrop(8, 8), layers.Flatten(), layers.Dense(10)]
+    keras.Sequential([layers.Input((16, 16, 1)), *cropping]).save(path)
+    return path
+
+
+@pytest.mark.parametrize("given", ["auto", "0-1"])
+@pytest.mark.parametrize(
+    "command",
+    [("evaluate",), ("prune", "-o", "o.keras"), ("strip", "--overlays", 5, "-o", "o.npz")],
+)
+def test_a_network_that_cannot_run_is_refused_by_every_command(
+    bench, unfit, tmp_path, monkeypatch, command, given
+):
+    monkeypatch.chdir(tmp_path)
+    data = ("--clean", bench.clean, "--input-range", given)
+    outcome = run(*command, "--model", unfit, *data)
+    assert_refused(outcome, 65, "CannotRun", str(unfit), "the network cannot run")
+    assert listing(tmp_path) == []
+
+
+def test_a_network_that_cannot_run_answers_no_picture(unfit, tmp_path):
+    picture = tmp_path / "grey.png"
+    Image.new("L", (16, 16)).save(picture)
+    outcome = run("predict", picture, "--model", unfit, "--input-range", "0-1")
+    assert_refused(outcome, 65, "CannotRun", str(unfit), "the network cannot run")

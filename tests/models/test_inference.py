@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras import layers
 
 from badrepair import progress
-from badrepair.errors import ResourceError
+from badrepair.errors import ModelError, ResourceError
 from badrepair.models import inference
 
 
@@ -111,3 +111,12 @@ def test_a_call_that_is_too_large_for_the_memory_is_halved_three_times(model, mo
     with pytest.raises(ResourceError, match="a call of 4 images") as caught:
         inference.answers(model, pixels(0, 5), batch_size=32)
     assert (caught.value.code, caught.value.exit_code) == ("OutOfMemory", 69)
+
+
+def test_a_network_that_can_be_built_and_not_run_is_refused_in_words():
+    # Keras says that it crops to 2 x 2, and does not where nothing is trained.
+    cropping = [layers.Input((4, 4, 1)), layers.RandomCrop(2, 2), layers.Flatten(), layers.Dense(3)]
+    model = keras.Sequential(cropping, name="cropped")
+    with pytest.raises(ModelError, match="axis -1 of input shape to have value 4") as refused:
+        inference.answers(model, np.zeros((1, 4, 4, 1), np.float32))
+    assert (refused.value.code, refused.value.where) == ("CannotRun", "cropped")

@@ -10,5 +10,10 @@ def test_colours_and_breaks_go_and_what_else_does_not_print_is_escaped():
     assert in_one_line(error) == r"Exception in Add.call(). bad \x1b]0;evil\x07 name"
 
 
-def test_two_hundred_characters_are_enough():
-    assert len(in_one_line(ValueError("a" * 5000))) == 200
+def test_three_hundred_characters_are_enough():
+    assert len(in_one_line(ValueError("a" * 5000))) == 300
+
+
+def test_the_list_of_tensors_at_the_end_is_left_out():
+    words = "Input 0 is wrong.\n\nArguments received by Sequential.call():\n  • training=False"
+    assert in_one_line(ValueError(words)) == "Input 0 is wrong."
