@@ -14,7 +14,6 @@ from badrepair.detectors.file import Binding, detector_bytes
 from badrepair.errors import DataError, OptionError
 from badrepair.evaluation import evaluate_detector
 from badrepair.metrics import counting
-from badrepair.models import inference
 from badrepair.models.onnx_export import onnx_bytes, require_onnx
 from badrepair.models.save import require_guard_format
 from badrepair.words import counted
@@ -56,8 +55,8 @@ def _guard(options: StripOptions, plan: Plan, defense: Strip, started: float) ->
         options, model, options.model, classes=int(model.output_shape[-1]), test=options.test
     )
     fitting, test = _parts(options, opened, defense)
+    inputs.require_running(model, options.model, fitting)
     with inputs.naming(options.model, model):
-        inference.answers(model, fitting.images[:1])  # a file can describe what no image passes
         detector = defense.fit(model, fitting)
         floor = _floor(options).fit(model, fitting)
         report = evaluate_detector(

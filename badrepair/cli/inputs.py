@@ -15,6 +15,7 @@ from badrepair.cli.options import clean_missing
 from badrepair.data.ranges import ModelRange
 from badrepair.errors import ModelError, OptionError
 from badrepair.metrics import counting
+from badrepair.models import inference
 from badrepair.models.guards import require_unguarded
 from badrepair.models.load import load_model
 from badrepair.opening import RangeDecision, decide_range, in_range, stored_data
@@ -94,6 +95,16 @@ def naming(path: Path, model: keras.Model) -> Iterator[None]:
     except ModelError as error:
         where = str(path) if error.where == model.name else error.where
         raise ModelError(error.code, where, error.problem, error.hint) from error
+
+
+def require_running(model: keras.Model, path: Path, data: Dataset) -> None:
+    """Refuse a network that no image passes: a file can describe layers that fit on paper only.
+
+    Raises:
+        ModelError: `CannotRun`.
+    """
+    with naming(path, model):
+        inference.answers(model, data.images[:1])
 
 
 def require_clean(opened: Inputs) -> Dataset:

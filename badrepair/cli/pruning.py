@@ -57,6 +57,7 @@ def _repair(options: PruneOptions, plan: Plan, drops: Sequence[float], started: 
     classes = int(model.output_shape[-1])
     opened = inputs.open_data(options, model, options.model, classes=classes, test=options.test)
     clean = inputs.require_clean(opened)
+    inputs.require_running(model, options.model, clean)
     ranking, poisoned = _parts(options, [counting(data) for data in opened.poisoned])
     defense = FinePruning(**_settings(options), rank=options.rank.value, poisoned=ranking)
     doubts.of_files(options)
