@@ -25,7 +25,7 @@ def sha256(path: Path) -> str:
 
 def same_content(one: Path, other: Path) -> bool:
     """Return whether two files hold the same bytes, or two names are of one folder."""
-    if one.is_dir() or other.is_dir():
+    if os.path.isdir(one) or os.path.isdir(other):
         return one.resolve() == other.resolve()
     return one.stat().st_size == other.stat().st_size and sha256(one) == sha256(other)
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
 import os
 import stat
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from badrepair.companions import companion
 from badrepair.errors import LockedError, OutputError
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 # What file systems answer that know no locks.
 _NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
-# A name may have 255 bytes on most file systems; the lock's is longer than the output's.
-_LONGEST_NAME, _KEPT_CHARACTERS = 240, 40
 _LONGEST_NUMBER = 20
 _OPENING = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -46,11 +44,7 @@ def locked(outputs: Iterable[Path]) -> Iterator[None]:
 
 def lock_path(output: Path) -> Path:
     """Return where the lock of an output stands while a run writes it."""
-    name = output.name
-    if len(os.fsencode(name)) > _LONGEST_NAME:
-        digest = hashlib.sha256(os.fsencode(name)).hexdigest()
-        name = f"{name[:_KEPT_CHARACTERS]}-{digest[:16]}"
-    return output.parent / f".{name}.lock"
+    return companion(output, ".{}.lock")
 
 
 def take(descriptor: int) -> bool:

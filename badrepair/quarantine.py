@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -57,12 +58,12 @@ class Quarantine:
         if not isinstance(self.images, PictureRows) and shape[2] not in {1, 3}:
             problem = f"PNG shows 1 or 3 channels, the images have {shape[2]}"
             raise OptionError("ShapeMismatch", OPTION, problem, "leave it out")
-        if self.folder.exists() and not self.folder.is_dir():
+        if os.path.exists(self.folder) and not os.path.isdir(self.folder):
             raise OutputError("NotAFolder", self.folder, "expected a folder, found a file")
-        if not self.folder.parent.is_dir():
+        if not os.path.isdir(self.folder.parent):
             problem = f"no such folder: {self.folder.parent.absolute()}"
             raise OutputError("OutputFolderMissing", self.folder, problem, "create it")
-        if self.folder.is_dir() and any(self.folder.iterdir()) and not filled:
+        if os.path.isdir(self.folder) and any(self.folder.iterdir()) and not filled:
             problem, hint = "the folder is not empty", "--overwrite adds to it"
             raise OutputError("OutputExists", self.folder, problem, hint)
 

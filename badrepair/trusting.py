@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -39,7 +40,7 @@ def trusted_files(paths: Sequence[Path], trusted: Collection[str]) -> list[Trust
     """
     if not trusted:
         return []
-    files = [(path, sha256(path)) for path in paths if path.is_file()]
+    files = [(path, sha256(path)) for path in paths if os.path.isfile(path)]
     found = [
         Trusted(path, digest, _let_through(path, trusted))
         for path, digest in files

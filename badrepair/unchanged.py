@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -33,7 +34,7 @@ class Snapshot:
     def of(cls, inputs: Iterable[Path]) -> Snapshot:
         """Return how files, and all files below folders, are now."""
         named = tuple(inputs)
-        folders = tuple(path for path in named if path.is_dir())
+        folders = tuple(path for path in named if os.path.isdir(path))
         found = [*named, *chain.from_iterable(map(files_below, folders))]
         states = ((path, _state(path)) for path in found if path not in folders)
         return cls({path: state for path, state in states if state is not None}, folders)

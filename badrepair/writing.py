@@ -37,13 +37,13 @@ def check_writable(path: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) 
         OutputError: If it exists and may not be overwritten, or its folder takes no file.
     """
     for source in inputs:
-        with suppress(FileNotFoundError):
+        with suppress(OSError):  # told below, or when the input is read
             if path.samefile(source):
                 raise OptionError(
                     "OutputIsInput", path, f"the output is the input {source}", "name another file"
                 )
     _check_target(path, overwrite=overwrite)
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise OutputError(
             "OutputFolderMissing", path, f"no such folder: {path.parent.absolute()}", "create it"
         )

@@ -62,7 +62,7 @@ class Worker:
     kinds: list[str] = field(default_factory=list)
 
     def start(self):
-        paths = [TESTS / "fuzzing", TESTS / "hostile", TESTS / "models", TESTS.parent]
+        paths = [TESTS / "fuzzing", TESTS / "hostile", TESTS, TESTS.parent]
         self.process = subprocess.Popen(
             [sys.executable, TESTS / "fuzzing" / "worker.py", self.folder],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))},

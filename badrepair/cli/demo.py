@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from dataclasses import dataclass
@@ -78,7 +79,7 @@ def _show(options: DemoOptions, script: Path) -> None:
 
 def _folder(options: DemoOptions) -> Path:
     """Return the folder for all files, after making it."""
-    if options.out.exists() and not options.out.is_dir():
+    if os.path.exists(options.out) and not os.path.isdir(options.out):
         problem, hint = "expected a folder, found a file", "give another --out"
         raise OutputError("OutputNotCreatable", options.out, problem, hint)
     try:

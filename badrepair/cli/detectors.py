@@ -110,7 +110,7 @@ def _recorded(stored: StoredDetector, role: str) -> Path:
     """Return where a file of the network is that the user did not name."""
     recorded = Path(getattr(stored.binding, role))
     for path in (recorded, stored.path.with_name(recorded.name)):
-        if path.is_file():
+        if os.path.isfile(path):
             return path
     problem = f"expected the file that {stored.path} was made for, found none, here or beside it"
     raise InputMissingError("ModelMissing", recorded, problem, f"--{role} FILE names it")

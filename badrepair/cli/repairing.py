@@ -17,6 +17,7 @@ import keras
 from badrepair import records
 from badrepair.cli import console, outputs
 from badrepair.cli.inputs import named_paths
+from badrepair.companions import companion
 from badrepair.errors import ModelError
 from badrepair.models.checkpoint import Checkpoint
 from badrepair.models.guards import disagreement_guard
@@ -172,7 +173,7 @@ def require_repaired(options: PruneOptions, repairs: Sequence[Repaired]) -> None
 
 def checkpoint_path(output: Path) -> Path:
     """Return where an unfinished run keeps how far it is."""
-    return output.with_name(f"{output.name}.checkpoint")
+    return companion(output, "{}.checkpoint")
 
 
 @contextmanager

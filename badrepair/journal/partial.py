@@ -13,6 +13,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from badrepair import locking, strict_json
+from badrepair.companions import companion
 from badrepair.errors import DataError, LockedError, WriteError
 from badrepair.journal.row import Row
 
@@ -31,7 +32,7 @@ _MARK = json.dumps(_KIND).removesuffix("}").encode()
 
 def partial_path(output: Path) -> Path:
     """Return where the rows stand while an output is made."""
-    return output.with_name(f"{output.name}.part")
+    return companion(output, "{}.part")
 
 
 class Journal:

@@ -69,7 +69,7 @@ def write_record(path: Path, record: Mapping[str, Any], *, overwrite: bool) -> N
 def record_of(output: Path) -> dict[str, Any] | None:
     """Return the record that was written with a file; None if none, or another's, is beside it."""
     path = record_path(output)
-    if not path.is_file() or path == output:
+    if not os.path.isfile(path) or path == output:
         return None
     try:
         record = read_record(path)

@@ -63,7 +63,7 @@ def identity(path: Path) -> dict[str, Any]:
 
     A folder's digest is that of its files' relative names and digests, in the order of names.
     """
-    if not path.is_dir():
+    if not os.path.isdir(path):
         digest = files.sha256(files.require_file(path))
         return {"path": str(path), "sha256": digest, "bytes": path.stat().st_size}
     whole, size = hashlib.sha256(), 0

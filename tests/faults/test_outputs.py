@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 from cli import conftest
@@ -123,6 +124,7 @@ def test_fault_46_a_limit_on_the_size_of_files_is_one_line(prune_apart, tmp_path
 KILLED = """
 import os, signal, sys
 from pathlib import Path
+from badrepair import writing
 
 left = int(sys.argv[1])
 
@@ -320,13 +322,14 @@ def test_fault_57_rows_of_images_that_change_are_not_kept(
 
 
 def _afterwards(monkeypatch, step, then):
-    """Let something happen after a step."""
+    """Let something happen once, after a step."""
     module, _, name = step.rpartition(".")
-    really = getattr(sys.modules[module], name)
+    really, waiting = getattr(import_module(module), name), [then]
 
     def step_and_then(*arguments, **options):
         made = really(*arguments, **options)
-        then()
+        while waiting:
+            waiting.pop()()
         return made
 
     monkeypatch.setattr(step, step_and_then)

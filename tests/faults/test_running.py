@@ -43,7 +43,9 @@ import hashlib, signal, sys, time
 from badrepair import writing
 from badrepair.cli import main
 
+# Who started the tests may ignore these.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 def sleep(path):
     time.sleep(600)

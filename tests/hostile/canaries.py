@@ -40,7 +40,7 @@ class Canaries:
     """
 
     def __init__(self, stop=None, *, block=False):
-        self.events, self.allowed, self.programs = [], frozenset(), ()
+        self.events, self.allowed, self.programs, self.outputs = [], frozenset(), (), None
         self._stop, self._block, self._armed, self._roots = stop, block, False, frozenset()
 
     def arm(self, installed=()):
@@ -55,9 +55,15 @@ class Canaries:
         strange = {name for name in sys.modules if name.partition(".")[0] not in self._roots}
         return [*self.events, *(f"imported {name}" for name in sorted(strange))]
 
-    def reset(self, path):
-        """Forget what was heard; the path is the file that may now be read."""
-        self.events, self.allowed = [], frozenset({os.path.realpath(path)})
+    def reset(self, *paths, outputs=None):
+        """Forget what was heard.
+
+        Args:
+            paths: Files that may now be read.
+            outputs: A folder in which anything may now be done.
+        """
+        self.events, self.allowed = [], frozenset(map(os.path.realpath, paths))
+        self.outputs = None if outputs is None else f"{os.path.realpath(outputs)}/"
 
     def _hear(self, event, args):
         if not self._armed:
@@ -86,7 +92,7 @@ class Canaries:
             *(("changed", CHANGES), ("connected", CONNECTIONS), ("started", PROGRAMS)),
             ("looked up", CODE),
         ):
-            if event in events:
+            if event in events and not (event in CHANGES and self._is_output(args[0])):
                 return f"{words} {event} {args[0] if args else ''}"
         return ""
 
@@ -94,11 +100,17 @@ class Canaries:
         if isinstance(path, int) or path is None:
             return ""
         place = os.path.realpath(os.fsdecode(path))
-        if place in DEVICES:
+        if place in DEVICES or self._is_output(path):
             return ""
         if (flags or 0) & WRITING:
             return f"wrote {place}"
         return "" if place in self.allowed or place.startswith(READABLE) else f"read {place}"
+
+    def _is_output(self, path):
+        if isinstance(path, int):  # what is open was looked at when it was opened
+            return True
+        place = os.path.realpath(os.fsdecode(path))
+        return self.outputs is not None and f"{place}/".startswith(self.outputs)
 
     def _is_ours(self, program, arguments):
         """Return whether this is the confined reader."""

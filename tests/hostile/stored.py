@@ -108,7 +108,7 @@ def named_type(group, name):
 
 def bfloat16(group, name):
     """Store numbers that are none by their bits, as Keras 3 stores this type."""
-    made = group.create_dataset(name, data=np.full((72, 3), 0x7FC0, np.uint16))
+    made = group.create_dataset(name, data=np.full((72, 3), 0x7FC0, np.uint16).view("V2"))
     made.attrs["dtype"] = "bfloat16"
 
 
@@ -216,7 +216,10 @@ def damaged(start, stop=None, content=b"\xff"):
 
 
 def cut(part):
-    return lambda folder: as_bytes(folder, "model.h5", saved("h5")[: int(len(saved("h5")) * part)])
+    """Keep so many bytes, or such a share of them."""
+    return lambda folder: as_bytes(
+        folder, "model.h5", saved("h5")[: int(part if part > 1 else len(saved("h5")) * part)]
+    )
 
 
 def other_network(folder):
@@ -261,7 +264,7 @@ FILES = {
     "bfloat16 that is no number (keras)": (_keras(instead(bfloat16)), NAN),
     "layers numbered by words": (_keras(foreign_key), DAMAGED),
     "weights of another network": (other_network, MISFIT),
-    "HDF5 cut off in its head": (cut(0.003), DAMAGED),
+    "HDF5 cut off in its head": (cut(50), DAMAGED),
     "HDF5 cut off at a tenth": (cut(0.1), "Truncated"),
     "HDF5 without its last byte": (cut(0.99999), "Truncated"),
     "HDF5 with another head": (damaged(8, 24), DAMAGED),
