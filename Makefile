@@ -6,13 +6,16 @@ OUT ?= demo
 SECONDS ?= 60
 FIRST ?= 0
 
-.PHONY: demo test check docs cli-docs csaw fuzz format clean
+.PHONY: demo test test-slow check docs cli-docs csaw fuzz format clean
 
 demo: $(VENV)/.run  ## Backdoor a small network, repair it, guard it: the main job in a minute
 	$(BIN)/badrepair demo --out $(OUT) --overwrite
 
-test: $(VENV)/.dev  ## Run all tests
-	$(BIN)/python -m pytest -n auto
+test: $(VENV)/.dev  ## Run the tests
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not slow"
+
+test-slow: $(VENV)/.dev  ## Run the tests that take long: large networks, all hostile files, runs that are killed
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m slow
 
 check: $(VENV)/.dev  ## Format, lint, types, import rules, docs
 	$(BIN)/ruff format --check .

@@ -76,7 +76,7 @@ def measured() -> list[tuple[str, dict[str, str]]]:
         done = subprocess.run(  # noqa: S603 - our own script
             [sys.executable, str(HOSTILE / "side_by_side.py")],
             input=json.dumps([str(paths[name]) for name in names.values()]),
-            env={**os.environ, "PYTHONPATH": ":".join(map(str, PLACES))},
+            env=_environment(),
             stdout=subprocess.PIPE,
             text=True,
             check=True,
@@ -87,6 +87,12 @@ def measured() -> list[tuple[str, dict[str, str]]]:
         if code in LOADED and told["badrepair"] == "loaded it":
             told["badrepair"] = f"never reads it; `scan` tells: `{code}`"
     return list(zip(ATTACKS, lines, strict=True))
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment, with Keras's own home: it downloads nothing without one."""
+    mine = {name: value for name, value in os.environ.items() if name != "KERAS_HOME"}
+    return {**mine, "PYTHONPATH": ":".join(map(str, PLACES))}
 
 
 def _full(name: str, known: dict[str, object]) -> str:

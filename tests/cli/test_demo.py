@@ -11,6 +11,9 @@ import pytest
 
 from cli.terminal import assert_refused, done, listing, run
 
+# One process makes a demo, once.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]
+
 FILES = {
     *("clean.h5", "test.h5", "test_poisoned.h5", "commands.sh", "badnet.keras"),
     *("repaired.keras", "repaired.json", "guarded.keras", "guarded.json"),
@@ -44,7 +47,6 @@ def reports(folder, name):
     return {model["name"]: model for model in record(folder, name)["models"]}
 
 
-@pytest.mark.slow
 def test_everything_it_made_is_left_in_the_folder(demo):
     _, folder = demo
     assert {path.name for path in folder.iterdir()} == FILES | {"figures"}
@@ -52,7 +54,6 @@ def test_everything_it_made_is_left_in_the_folder(demo):
     assert {path.name for path in (folder / "figures").iterdir()} == drawn
 
 
-@pytest.mark.slow
 def test_the_network_is_good_on_clean_digits_and_bad_on_the_patch(demo):
     before = reports(demo[1], "repaired.json")["before"]
     assert before["clean"]["accuracy"] >= 0.97
@@ -60,7 +61,6 @@ def test_the_network_is_good_on_clean_digits_and_bad_on_the_patch(demo):
     assert before["attacks"][0]["attack_success_rate"] >= 0.99
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "after"), [("repaired.json", "fine-tuned"), ("guarded.json", "guarded")]
 )
@@ -71,7 +71,6 @@ def test_the_defended_network_keeps_its_clean_accuracy_within_three_points(demo,
     assert 0 <= measured[after]["attacks"][0]["attack_success_rate"] <= 1
 
 
-@pytest.mark.slow
 def test_the_printed_commands_are_those_of_the_script_and_can_be_copied(demo, commands):
     printed = [line[2:] for line in demo[0].out.splitlines() if line.startswith("$ ")]
     assert [shlex.split(line) for line in printed] == commands
@@ -80,21 +79,18 @@ def test_the_printed_commands_are_those_of_the_script_and_can_be_copied(demo, co
     ]
 
 
-@pytest.mark.slow
 def test_a_command_of_the_script_prints_the_same_again(demo, commands):
     before, *_, compare, plot = commands
     for words in (before, compare, plot):
         assert done(*words[1:]).out.rstrip() in demo[0].out
 
 
-@pytest.mark.slow
 def test_the_records_were_made_by_the_commands_of_the_script(demo, commands):
     _, prune, strip, *_ = commands
     assert record(demo[1], "repaired.json")["arguments"] == prune[1:]
     assert record(demo[1], "guarded.json")["arguments"] == strip[1:]
 
 
-@pytest.mark.slow
 def test_a_second_demo_needs_overwrite_and_leaves_the_first_as_it_was(demo):
     before = listing(demo[1])
     assert_refused(run("demo", "--out", demo[1]), 73, "OutputExists", "--out", "--overwrite")

@@ -263,6 +263,7 @@ def test_a_write_that_hits_a_limit_is_an_os_error(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_five_gigabytes_are_read_by_slices_in_little_memory(tmp_path):
     """The file takes no disk: its room was allotted and never written to."""
     path = tmp_path / "five.h5"

@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 from data_corpus import HOSTILE_DATA
 
+# One process makes the files, once.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("data")]
+
 HERE = Path(__file__).parent
 MOST_MB, MOST_SECONDS = 600, 5.0
 

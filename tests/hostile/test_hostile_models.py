@@ -18,7 +18,8 @@ from timing import Built
 
 from badrepair import scanning
 
-pytestmark = pytest.mark.slow
+# One process makes the files, once.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("models")]
 
 HERE = Path(__file__).parent
 MOST_MEGABYTES, MOST_SECONDS = 600, 5

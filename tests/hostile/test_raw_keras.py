@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.slow
+# One process makes the files, once.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("side by side")]
 
 DOCS = Path(__file__).parents[2] / "docs"
 

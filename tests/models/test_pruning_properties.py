@@ -7,6 +7,7 @@ from itertools import accumulate
 
 import keras
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import layers
@@ -199,6 +200,7 @@ def multiplied_by_zero(model, steps, tail, gone):
     return reference(IMAGES).numpy()
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None, derandomize=True, database=None)
 @given(data=st.data(), steps=st.lists(STEPS, min_size=1, max_size=4), tail=TAILS)
 def test_any_channels_of_any_layers_of_any_network_fall_silent_alike_in_every_way(
