@@ -13,6 +13,7 @@ from badrepair.cli import console
 from badrepair.cli.command import takes
 from badrepair.cli.options import OUTPUT, RunOptions
 from badrepair.errors import BadrepairError
+from badrepair.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,9 +88,10 @@ def _verdict(done: Scan) -> str:
     refused = sum(found.severity == "refused" for found in done.findings)
     warned = len(done.findings) - refused
     if refused:
-        return f"{done.path}: {refused} reasons not to load it, {warned} warnings"
+        why = counted(refused, "reason")
+        return f"{done.path}: {why} not to load it, {counted(warned, 'warning')}"
     if warned:
-        return f"{done.path}: it can be loaded; {warned} warnings"
+        return f"{done.path}: it can be loaded; {counted(warned, 'warning')}"
     return (
         f"{done.path}: nothing was found in the file that could harm its reader;"
         " whether the network has a backdoor, a scan cannot tell"

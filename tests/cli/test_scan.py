@@ -92,13 +92,13 @@ def test_the_table_says_what_is_wrong(files):
     outcome = run("scan", files["code"])
     assert "Findings" in outcome.out
     assert "CodeInModel" in outcome.out
-    assert "1 reasons not to load it, 0 warnings" in outcome.err
+    assert "1 reason not to load it, 0 warnings" in outcome.err
 
 
 def test_a_warning_is_no_reason_not_to_load_it(files):
     outcome = run("scan", files["warned"])
     assert "CodeInTraining" in outcome.out
-    assert "it can be loaded; 1 warnings" in outcome.err
+    assert "it can be loaded; 1 warning" in outcome.err
 
 
 def test_json_holds_what_the_table_says_and_more(files):

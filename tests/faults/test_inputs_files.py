@@ -7,7 +7,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from cli.terminal import listing
+from cli.terminal import assert_refused, listing, run
 from PIL import Image
 from quadrants import COUNT, LABELS, network, pictures
 
@@ -165,6 +165,42 @@ def test_fault_41_files_of_any_name_work_and_are_told_in_one_line(
 
 def test_fault_41_a_name_that_is_too_long_is_missing(refused, tmp_path):
     refused(66, "InputMissing", clean=tmp_path / ("x" * 300))
+
+
+@pytest.mark.parametrize(
+    ("verb", "option"),
+    [("evaluate", "--baseline"), ("prune", "--test"), ("prune", "--weights"), ("prune", "--arch")],
+)
+def test_fault_41_a_name_that_is_too_long_is_missing_whatever_it_is_for(
+    model, clean, tmp_path, verb, option
+):
+    path, out = tmp_path / f"{'x' * 300}.h5", tmp_path / "out.keras"
+    outcome = run(verb, "--model", model, "--clean", clean, option, path, "-o", out)
+    assert_refused(outcome, 66, "InputMissing", str(path))
+    assert listing(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("verb", "kind"),
+    [
+        ("prune", "OutputNotWritable"),
+        ("evaluate", "OutputNotWritable"),
+        ("demo", "OutputNotCreatable"),
+    ],
+)
+def test_fault_41_an_output_whose_name_is_too_long_is_refused_at_once(
+    model, clean, tmp_path, verb, kind
+):
+    named = ("--out",) if verb == "demo" else ("--model", model, "--clean", clean, "-o")
+    outcome = run(verb, *named, tmp_path / f"{'x' * 300}.keras")
+    assert_refused(outcome, 73, kind, "File name too long")
+    assert listing(tmp_path) == []
+
+
+def test_fault_41_an_output_may_have_the_longest_name_that_there_can_be(prune, clean, tmp_path):
+    outcome = prune(clean, "-o", tmp_path / f"{'x' * 249}.keras")
+    assert outcome.code == 0, outcome.err
+    assert len(listing(tmp_path)) == 2
 
 
 def test_a_zip_that_is_no_npz_is_told_what_it_lacks(refused, tmp_path):
