@@ -12,7 +12,7 @@ import pytest
 from badrepair import __version__
 from cli.terminal import SCRIPT, assert_refused, plain_environment, run, spawn
 
-COMMANDS = ("demo", "prune", "strip", "evaluate", "predict", "plot")
+COMMANDS = ("demo", "scan", "prune", "strip", "evaluate", "predict", "plot")
 HEAVY = {"keras", "tensorflow", "h5py", "sklearn", "scipy", "numpy", "matplotlib", "PIL"}
 # 0.4 s is promised for a machine of its own; tests share theirs with each other.
 PROMISED_SECONDS = 0.4
@@ -92,6 +92,15 @@ def test_python_m_badrepair_is_the_same_command():
     command = [sys.executable, "-m", "badrepair", "--version"]
     shown = subprocess.run(command, capture_output=True, text=True, check=True)
     assert shown.stdout == f"badrepair {__version__}\n"
+
+
+@pytest.mark.parametrize("start", [[SCRIPT], [sys.executable, "-m", "badrepair"]])
+@pytest.mark.parametrize("module", ["rich", "typer", "h5py", "numpy", "json"])
+def test_modules_beside_a_model_are_not_imported(tmp_path, start, module):
+    (tmp_path / f"{module}.py").write_text("open('imported', 'w').close()")
+    done = subprocess.run([*start, "scan", "none.keras"], cwd=tmp_path, check=False)
+    assert done.returncode == 66
+    assert not (tmp_path / "imported").exists()
 
 
 def test_tensorflow_says_nothing_in_a_process_of_its_own(bench):
