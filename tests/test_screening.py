@@ -138,7 +138,8 @@ def test_memory_does_not_grow_with_the_stream(detector):
             next(blocks)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert peaks[1] < peaks[0] + 2**16
+    # Kept rows would be two megabytes; other threads of the tests take some, too.
+    assert peaks[1] < peaks[0] + 2**18
 
 
 def tally(*rows, expected=0.01):

@@ -39,7 +39,7 @@ def wilson(hits, n):
 def test_the_json_has_the_promised_shape(bench):
     content = done("evaluate", "--model", bench.model, *bench.evaluated(), *AS_JSON).json
     assert content["schema"] == 1
-    assert content.keys() == {"schema", "models"}
+    assert content.keys() == {"schema", "models", "trusted"}
     model = content["models"][0]
     assert model.keys() == MODEL_KEYS
     assert model["clean"].keys() >= CLEAN_KEYS
