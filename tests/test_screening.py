@@ -138,7 +138,7 @@ def test_memory_does_not_grow_with_the_stream(detector):
             next(blocks)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    # Kept rows would be two megabytes; other threads of the tests take some, too.
+    # Kept rows would be 700 kB; other threads of the tests take some, too.
     assert peaks[1] < peaks[0] + 2**18
 
 
