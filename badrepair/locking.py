@@ -37,7 +37,8 @@ def locked(outputs: Iterable[Path]) -> Iterator[None]:
         OutputError: There is something else in the lock's place, or none can be made.
     """
     with ExitStack() as stack:
-        for output in dict.fromkeys(outputs):
+        # One file may be named in two ways.
+        for output in {lock_path(one).resolve(): one for one in outputs}.values():
             stack.enter_context(_locked(output))
         yield
 

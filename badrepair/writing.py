@@ -87,7 +87,7 @@ def write_atomically(
 def write_together(
     contents: Mapping[Path, Callable[[Path], object] | bytes], *, overwrite: bool
 ) -> None:
-    """Write files that appear all or none.
+    """Write files that appear all or none; of those that they replace, a fault may leave some.
 
     Args:
         contents: What to write, by path, as for `write_atomically`; one after the other.
@@ -106,7 +106,8 @@ def write_together(
             for path, temporary in aside.items():
                 _fill(path, temporary, contents[path])
             for path, temporary in aside.items():
-                _publish(temporary, path, overwrite=overwrite)
+                with _failing_as(path):
+                    _publish(temporary, path, overwrite=overwrite)
                 published.append(path)
         except BaseException:
             for path in [] if overwrite else published:
@@ -117,19 +118,22 @@ def write_together(
 
 
 def _fill(path: Path, temporary: Path, content: Callable[[Path], object] | bytes) -> None:
-    try:
+    with _failing_as(path):
         if callable(content):
             content(temporary)
         else:
             temporary.write_bytes(content)
         _flush(temporary)
+
+
+@contextmanager
+def _failing_as(path: Path) -> Iterator[None]:
+    """Say of which output a fault of the disk is."""
+    try:
+        yield
     except OSError as error:
-        raise _failed(path, error) from error
-
-
-def _failed(path: Path, error: OSError) -> WriteError:
-    reason = error.strerror or str(error)
-    return WriteError("WriteFailed", path, f"nothing was written: {reason}")
+        reason = error.strerror or str(error)
+        raise WriteError("WriteFailed", path, f"nothing was written: {reason}") from error
 
 
 @contextmanager
@@ -138,9 +142,8 @@ def _aside(path: Path) -> Iterator[Path]:
     temporary = _temporary(path)
     _unfinished.add(temporary)
     try:
-        yield _create(temporary)
-    except OSError as error:
-        raise _failed(path, error) from error
+        with _failing_as(path):
+            yield _create(temporary)
     finally:
         temporary.unlink(missing_ok=True)
         _unfinished.discard(temporary)
@@ -158,7 +161,7 @@ def remove_leftovers(path: Path) -> None:
     start = f".{path.name[:_KEPT_CHARACTERS]}.tmp-"
     for found in path.parent.glob(f"{glob.escape(start)}*"):
         process = found.name.removeprefix(start).split("-")[0]
-        if process.isdigit() and not _runs(int(process)):
+        if process.isascii() and process.isdecimal() and not _runs(int(process)):
             found.unlink(missing_ok=True)
 
 
@@ -220,7 +223,8 @@ def _flush_folder(path: Path) -> None:
     except OSError as error:
         # Some file systems cannot, and what stands there now is whole all the same.
         if error.errno not in {errno.EINVAL, errno.ENOTSUP}:
-            raise
+            problem = f"all was written, and the disk may not keep it: {error.strerror}"
+            raise WriteError("WriteFailed", path, problem) from error
 
 
 def _check_target(path: Path, *, overwrite: bool) -> None:

@@ -130,3 +130,9 @@ def test_who_ends_without_a_word_removes_the_locks_first(output):
     with locked([output]):
         remove_held()
         assert list(output.parent.iterdir()) == []
+
+
+def test_an_output_that_is_named_in_two_ways_is_locked_once(tmp_path):
+    (tmp_path / "in").mkdir()
+    with locked([tmp_path / "out", tmp_path / "in" / ".." / "out"]):
+        assert [path.name for path in tmp_path.iterdir() if path.is_file()] == [".out.lock"]

@@ -198,3 +198,36 @@ def test_of_files_that_belong_together_none_is_there_if_one_fails(tmp_path, erro
     with pytest.raises((WriteError, KeyboardInterrupt)):
         write_together(contents, overwrite=False)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_flushed_is_told_with_what_was_written(tmp_path, monkeypatch):
+    really = writing._flush
+
+    def flush(path):
+        if path.is_dir():
+            raise OSError(errno.EIO, "Input/output error")
+        really(path)
+
+    monkeypatch.setattr(writing, "_flush", flush)
+    with pytest.raises(WriteError, match="all was written, and the disk may not keep it") as failed:
+        write_together({tmp_path / "a": b"1"}, overwrite=False)
+    assert failed.value.where == str(tmp_path)
+    assert (tmp_path / "a").read_bytes() == b"1"
+
+
+def test_a_fault_while_a_file_is_put_in_its_place_names_that_file(tmp_path, monkeypatch):
+    def refuse(temporary, path, *, overwrite):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(writing, "_publish", refuse)
+    with pytest.raises(WriteError) as failed:
+        write_together({tmp_path / "a": b"1", tmp_path / "b": b"2"}, overwrite=False)
+    assert failed.value.where == str(tmp_path / "a")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_stranger_s_file_that_looks_like_a_leftover_stays(tmp_path):
+    stranger = tmp_path / ".out.json.tmp-²-ab.json"
+    stranger.touch()
+    writing.remove_leftovers(tmp_path / "out.json")
+    assert stranger.exists()

@@ -124,8 +124,10 @@ def _explain(error: Exception) -> tuple[str, int]:
         )
     if isinstance(error, OSError) and error.errno in DISK_FAULTS:
         return f"error[WriteFailed] badrepair: {error.strerror}", console.WRITE_FAILED
+    from badrepair.models.keras_words import in_one_line
+
     return (
-        f"error[Internal] badrepair: {type(error).__name__}: {error};"
+        f"error[Internal] badrepair: {type(error).__name__}: {in_one_line(error)};"
         " hint: run again with --debug and report the traceback",
         INTERNAL,
     )

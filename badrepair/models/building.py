@@ -51,7 +51,7 @@ def built(described: Described, weights: Weights) -> keras.Model:
     Raises:
         ModelError: ConfigInvalid, UnsupportedTopology, LimitExceeded or WeightsMismatch.
     """
-    with _without_memory():
+    with _without_memory(described.path):
         model = _unfilled(described)
         _check_topology(model, described.path)
         weights.require_fit(model)
@@ -59,15 +59,15 @@ def built(described: Described, weights: Weights) -> keras.Model:
 
 
 @contextmanager
-def _without_memory() -> Iterator[None]:
+def _without_memory(path: Path) -> Iterator[None]:
     """Give the layers that are built inside memory only when all went well."""
     try:
         with keras.StatelessScope(initialize_variables=False):
             yield
-    except BaseException:
+        with _faults_named(path):
+            _give_memory()
+    finally:
         global_state.set_global_attribute(UNINITIALIZED, [])
-        raise
-    _give_memory()
 
 
 def _give_memory() -> None:
@@ -87,12 +87,18 @@ def _give_memory() -> None:
 
 
 def _unfilled(described: Described) -> keras.Model:
-    try:
+    with _faults_named(described.path):
         return keras.saving.deserialize_keras_object(described.config, safe_mode=True)
+
+
+@contextmanager
+def _faults_named(path: Path) -> Iterator[None]:
+    """Turn into one error what Keras raises on values that make no network: nearly anything."""
+    try:
+        yield
     except Exception as error:
-        # Keras raises whatever its layers raise on values that make no network.
         problem = f"Keras cannot build the network: {in_one_line(error)}"
-        raise ModelError("ConfigInvalid", described.path, problem) from error
+        raise ModelError("ConfigInvalid", path, problem) from error
 
 
 def _check_topology(model: Any, path: Path) -> None:

@@ -19,7 +19,7 @@ from badrepair.errors import BadrepairError
 from badrepair.writing import write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 SIZES = (25, 50, 100, 200, 400)
 # A larger call must be so much quicker an image: it takes more memory, too.
@@ -30,29 +30,33 @@ LONG_SECONDS = 0.5
 MOST_BYTES = 2**20
 
 
-def best_call_size(what: str, run: Callable[[int], object]) -> int:
+def best_call_size(what: str, run: Callable[[int], object], *, most: int = SIZES[-1]) -> int:
     """Return how many images a call is quickest with, from memory or by trying.
 
     Args:
         what: Names the work: the same words on the same machine have the same answer.
         run: Runs one call with so many images.
+        most: What the memory has room for.
     """
+    sizes = [size for size in SIZES if size <= most]
+    if not sizes:
+        return most
     key = hashlib.sha256(f"{what}|{_machine()}".encode()).hexdigest()[:32]
     known = _remembered()
-    if known.get(key) in SIZES:
+    if known.get(key) in sizes:
         return known[key]
-    size = _quickest(run)
+    size = _quickest(run, sizes)
     _remember({**known, key: size})
     return size
 
 
-def _quickest(run: Callable[[int], object]) -> int:
+def _quickest(run: Callable[[int], object], possible: Sequence[int]) -> int:
     """Return the size that takes the least an image; a larger one must be worth its memory.
 
     The sizes take turns, and the best time of each counts, so that other work on the machine has
     to last to mislead.
     """
-    sizes = _affordable(run)
+    sizes = _affordable(run, possible)
     turns = [[_seconds(run, size) for size in sizes] for _ in range(ROUNDS)]
     least = {size: min(taken) / size for size, *taken in zip(sizes, *turns, strict=True)}
     best = sizes[0]
@@ -62,13 +66,13 @@ def _quickest(run: Callable[[int], object]) -> int:
     return best
 
 
-def _affordable(run: Callable[[int], object]) -> list[int]:
+def _affordable(run: Callable[[int], object], sizes: Sequence[int]) -> Sequence[int]:
     """Return the sizes up to the first that takes long; each has then run before."""
-    for number, size in enumerate(SIZES, start=1):
+    for number, size in enumerate(sizes, start=1):
         run(size)
         if _seconds(run, size) > LONG_SECONDS:
-            return list(SIZES[:number])
-    return list(SIZES)
+            return sizes[:number]
+    return sizes
 
 
 def _seconds(run: Callable[[int], object], size: int) -> float:

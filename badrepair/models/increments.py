@@ -23,12 +23,14 @@ def is_incremental(call: Any, inputs: Any) -> bool:
         inputs: The tensor whose channels are pruned; the call reads it, or reads it flattened.
     """
     layer, rank = call.operation, len(inputs.shape)
+    if type(layer) not in {keras.layers.Dense, keras.layers.Conv2D}:
+        return False
     if not is_plain(layer) or inputs.dtype != "float32":
         return False
     if type(layer) is keras.layers.Dense:
         return rank == 2 or len(call.input_tensors[0].shape) == 2
-    convolves = type(layer) is keras.layers.Conv2D and layer.data_format == "channels_last"
-    return convolves and layer.groups == 1 and call.input_tensors[0] is inputs
+    whole = layer.data_format == "channels_last" and layer.groups == 1
+    return whole and call.input_tensors[0] is inputs
 
 
 def is_plain(layer: Any) -> bool:

@@ -11,11 +11,12 @@ import tensorflow as tf
 
 from badrepair.errors import ModelError, ResourceError
 from badrepair.models.keras_words import in_one_line
+from badrepair.models.layer_outputs import most_values
 from badrepair.progress import track
 from badrepair.views import batches
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import keras
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 BATCH = 100
 # How often a call that is too large for the memory is tried with half as many images.
 HALVINGS = 3
+# Of the layer that makes the most of an image: one GiB.
+MOST_VALUES_A_CALL = 2**28
 _EXHAUSTED = (MemoryError, tf.errors.ResourceExhaustedError)
 _logger = logging.getLogger(__name__)
 
@@ -72,14 +75,15 @@ def runner(
     def in_calls_of(size: int) -> Array:
         steps = -(-len(images) // size)
         parts = [
-            _called(call, np.asarray(batch, dtype=np.float32), model.name).numpy()
+            _called(call, np.asarray(batch, dtype=np.float32), model.name)
             for batch in track(batches(images, size), label, steps)
         ]
         return np.concatenate(parts)
 
     def once() -> Array:
-        size = batch_size
-        for size in (max(1, batch_size >> halved) for halved in range(HALVINGS + 1)):
+        most = min(batch_size, images_a_call(model, images.shape[1:]))
+        size = most
+        for size in (max(1, most >> halved) for halved in range(HALVINGS + 1)):
             with suppress(*_EXHAUSTED):
                 return in_calls_of(size)
             _logger.warning("%s: too little memory for calls of %d images", label, size)
@@ -88,19 +92,35 @@ def runner(
     return once
 
 
-def _called(call: Callable[[Any], Any], batch: Array, name: str) -> Any:
-    """Return what a compiled network makes of images, a tensor (Any: TensorFlow ships no types).
+def images_a_call(model: keras.Model, shape: Sequence[int]) -> int:
+    """Return how many images a network may be given at once for the sake of the memory.
+
+    Args:
+        model: What it makes of one image may be far larger than that.
+        shape: (H, W, C) of an image.
+    """
+    return max(1, MOST_VALUES_A_CALL // most_values(model, shape))
+
+
+def _called(call: Callable[[Any], Any], batch: Array, name: str) -> Array:
+    """Return what a compiled network makes of images.
 
     Raises:
         ModelError: `CannotRun`: it can be built, but not run, as a made-up file may have it.
     """
     try:
-        return call(batch)
+        made: Array = call(batch).numpy()
     except _EXHAUSTED:
         raise
-    except (ValueError, TypeError, tf.errors.OpError) as error:
-        problem = f"the network cannot run: {in_one_line(error)}"
-        raise ModelError("CannotRun", name, problem, "the file is of no use") from error
+    except Exception as error:  # layers raise what they like on settings that make no sense
+        raise _unusable(name, in_one_line(error)) from error
+    if len(made) != len(batch):
+        raise _unusable(name, f"it makes {len(made)} answers of {len(batch)} images")
+    return made
+
+
+def _unusable(name: str, problem: str) -> ModelError:
+    return ModelError("CannotRun", name, f"the network cannot run: {problem}")
 
 
 def _exhausted(images: Images, size: int, label: str) -> ResourceError:

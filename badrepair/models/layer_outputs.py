@@ -1,17 +1,18 @@
-"""The shapes of all that a network makes of an image on its way, in nested networks too."""
+"""The shapes of all that a network holds of an image on its way, in nested networks too."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import keras
 
+from badrepair.models.intermediates import Shape, values_within
 from badrepair.models.surgery import nodes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-Shape = tuple[int | None, ...]
 # A layer's name, and the shape of what it makes.
 Output = tuple[str, Shape]
 
@@ -19,10 +20,35 @@ Output = tuple[str, Shape]
 
 
 def outputs_of_layers(model: keras.Model) -> Iterator[Output]:
-    """Yield what every layer makes, the batch axis included; None where a size is open."""
+    """Yield what every layer makes, the batch axis included; None where a size is open.
+
+    What a layer holds meanwhile that is more than it makes is told as one more output of it.
+    """
     for call in nodes(_graph(model)):
-        yield from ((call.operation.name, tuple(tensor.shape)) for tensor in call.outputs)
+        yield from _of(call.operation, call.input_tensors, call.outputs)
         yield from _inside(call.operation, call.input_tensors)
+
+
+def most_values(model: keras.Model, shape: Sequence[int]) -> int:
+    """Return how many values the largest of all these has.
+
+    Args:
+        model: Takes images of one size or of any.
+        shape: (H, W, C) of an image.
+    """
+    graph, image = _graph(model), keras.KerasTensor((None, *shape))
+    fits = [tuple(one.shape[1:]) for one in graph.inputs] == [tuple(shape)]
+    outputs = outputs_of_layers(model) if fits else _worked_out(graph, [image])
+    return max(math.prod(size or 1 for size in output[1:]) for _, output in outputs)
+
+
+def _of(layer: Any, taken: Sequence[Any], made: Sequence[Any]) -> Iterator[Output]:
+    """Yield what one layer makes and holds, of tensors that it takes and makes."""
+    for tensor in made:
+        yield layer.name, tuple(tensor.shape)
+        within = values_within(layer, [tuple(one.shape) for one in taken], tuple(tensor.shape))
+        if within:
+            yield layer.name, (None, within)
 
 
 def _inside(layer: Any, tensors: Sequence[Any]) -> Iterator[Output]:
@@ -46,8 +72,9 @@ def _worked_out(graph: Any, tensors: Sequence[Any]) -> list[Output]:
     def noted(layer: Any) -> Callable[..., Any]:
         def call(*arguments: Any, **options: Any) -> Any:
             made = layer.compute_output_spec(*arguments, **options)
-            found.extend(_inside(layer, keras.tree.flatten(arguments)))
-            found.extend((layer.name, tuple(one.shape)) for one in keras.tree.flatten(made))
+            taken = keras.tree.flatten(arguments)
+            found.extend(_inside(layer, taken))
+            found.extend(_of(layer, taken, keras.tree.flatten(made)))
             return made
 
         return call

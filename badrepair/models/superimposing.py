@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from badrepair.models.call_size import best_call_size
+from badrepair.models.inference import images_a_call
 from badrepair.models.logits import logits_model
 from badrepair.models.mixing import plain_way, quick_way
 from badrepair.models.surgery import copy_model
@@ -167,7 +168,8 @@ class Superimposer:
             return self._entropies(image, bank, 0 * columns, columns).numpy()
 
         network = json.dumps(self.model.get_config(), sort_keys=True, default=str)
-        return best_call_size(f"{network} {bank.shape}", run)
+        most = images_a_call(self.model, self.overlays.shape[1:])
+        return best_call_size(f"{network} {bank.shape}", run, most=most)
 
 
 def _answering(classifier: keras.Model, shape: tuple[int, ...]) -> Any:

@@ -58,30 +58,43 @@ class LegacyWeights:
     def _pairs(self, model: keras.Model) -> list[tuple[Slot, int]]:
         """Return which array is for which place.
 
-        Layers are paired by name; in the order of the network where the names differ.
+        Layers are paired by name; in the order of the network, which is all that Keras goes by,
+        where the names differ. Where both could be and say different things, neither is right.
         """
         wanted = {layer.name: found for layer in model.layers if (found := slots(layer))}
-        stored = {plain_name(group.name): group for group in self.opened.groups}
-        if set(stored) != set(wanted):
-            stored = dict(zip(wanted, self._in_order(wanted), strict=True))
+        expected = {name: tuple(slot.shape for slot in found) for name, found in wanted.items()}
+        groups = self.opened.groups
+        names = [plain_name(group.name) for group in groups]
+        fit_in_order = [group.shapes for group in groups] == list(expected.values())
+        if sorted(names) != sorted(wanted):
+            if not fit_in_order:
+                raise misfit(self.opened.path, expected, self.shapes())
+            names = list(wanted)
+        elif names != list(wanted) and fit_in_order:
+            raise self._contradiction("its layers")
+        stored = dict(zip(names, groups, strict=True))
         return [
             pair for name, found in wanted.items() for pair in self._pair(name, found, stored[name])
         ]
 
-    def _in_order(self, wanted: Mapping[str, Sequence[Slot]]) -> tuple[Stored, ...]:
-        expected = {name: tuple(slot.shape for slot in found) for name, found in wanted.items()}
-        if [group.shapes for group in self.opened.groups] != list(expected.values()):
-            raise misfit(self.opened.path, expected, self.shapes())
-        return self.opened.groups
-
     def _pair(self, name: str, found: Sequence[Slot], stored: Stored) -> list[tuple[Slot, int]]:
         by_key = {slot.key: slot for slot in found}
+        in_order = tuple(slot.shape for slot in found)
         if len(by_key) == len(found) and sorted(by_key) == sorted(stored.keys):
+            if tuple(slot.key for slot in found) != stored.keys and in_order == stored.shapes:
+                raise self._contradiction(f"the weights of layer {printable(name)}")
             found = [by_key[key] for key in stored.keys]
         expected = tuple(slot.shape for slot in found)
         if expected != stored.shapes:
             raise misfit(self.opened.path, {name: expected}, {name: stored.shapes})
         return [(slot, stored.first + index) for index, slot in enumerate(found)]
+
+    def _contradiction(self, what: str) -> ModelError:
+        problem = (
+            f"by their names {what} are in another order than the network has them in:"
+            " Keras goes by the order, and would load another network"
+        )
+        return ModelError("WeightsMismatch", self.opened.path, problem, "save it with Keras again")
 
 
 @dataclass(frozen=True)

@@ -87,6 +87,22 @@ def normalized(config):
     config["config"]["layers"].insert(1, vast)
 
 
+def seeded(config):
+    """Drop half of what goes into the last layer, by a seed that is no number."""
+    noise = {**described("Dropout", rate=0.5, seed=True), "name": "evil"}
+    noise["config"]["name"], noise["inbound_nodes"] = "evil", [edge("flatten_1")]
+    config["config"]["layers"].insert(-1, noise)
+    layer(config, "dense_1")["inbound_nodes"] = [edge("evil")]
+
+
+def long_paths(config):
+    """Say twenty thousand things that are unknown, each of them behind long keys."""
+    value = {"activation": ["evil"] * 20_000}
+    for number in range(28):
+        value = {f"k{number}".ljust(4096, "x"): value}
+    layer(config, "conv_1")["config"]["more"] = value
+
+
 # By name: what is changed, the code of the refusal, and the formats.
 DESCRIPTIONS = {
     "name that goes up": (renamed(".."), NAME, H5),
@@ -132,6 +148,12 @@ DESCRIPTIONS = {
     "image without channels": (of_size([8, 8, 0]), Built(MISFIT), KERAS),
     "over two thousand layers": (many_layers, SIZE, KERAS),
     "forty models deep": (nested(described("Identity"), 40), SIZE, H5),
+    "faults behind paths without end": (long_paths, "ActivationNotAllowed", KERAS),
+    "seed that is true": (seeded, NONSENSE, KERAS),
+    "mean of four hundred digits": (
+        instead(described("Normalization", axis=-1, mean=[10**400] * 2, variance=[1.0] * 2)),
+        *(SIZE, KERAS),
+    ),
     "twenty thousand calls": (many_calls, SIZE, H5),
     "calls of calls of calls": (calls_of_calls, SIZE, H5),
     "initializer that fits no kernel": (

@@ -6,6 +6,7 @@ attack comes in several.
 
 from __future__ import annotations
 
+import activations
 import archives
 import bombs
 import descriptions
@@ -17,6 +18,7 @@ import texts
 HOSTILE = {
     **descriptions.FILES,
     **bombs.FILES,
+    **activations.FILES,
     **texts.FILES,
     **archives.FILES,
     **stored.FILES,

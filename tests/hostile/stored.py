@@ -162,6 +162,7 @@ SPOILT = {
     "array of references": (values(shape=(72, 3), dtype=h5py.ref_dtype), DTYPE),
     "array of lists": (values(shape=(72, 3), dtype=h5py.vlen_dtype(np.float32)), DTYPE),
     "array of records": (values(shape=(72, 3), dtype=[("a", "f4"), ("b", "f4")]), DTYPE),
+    "weights beyond single precision": (filled(1e300, np.float64), NAN),
     "array of complex numbers": (filled(1j, np.complex64), DTYPE),
     "type instead of an array": (instead(named_type), DTYPE),
     "shape of a terabyte": (values(shape=(2**20, 2**18), dtype="f4", chunks=(1024, 3)), BOMB),

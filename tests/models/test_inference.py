@@ -120,3 +120,36 @@ def test_a_network_that_can_be_built_and_not_run_is_refused_in_words():
     with pytest.raises(ModelError, match="axis -1 of input shape to have value 4") as refused:
         inference.answers(model, np.zeros((1, 4, 4, 1), np.float32))
     assert (refused.value.code, refused.value.where) == ("CannotRun", "cropped")
+
+
+def test_a_network_that_answers_more_rows_than_it_gets_is_refused():
+    entry = keras.Input((1, 1, 1))
+    flat = layers.Flatten()(entry)
+    model = keras.Model(entry, layers.Concatenate(axis=0)([flat, flat]), name="doubled")
+    with pytest.raises(ModelError, match="it makes 6 answers of 3 images") as refused:
+        inference.answers(model, pixels(1, 2, 3))
+    assert refused.value.code == "CannotRun"
+
+
+def test_as_many_images_are_run_at_once_as_their_largest_activation_allows(monkeypatch):
+    entry = keras.Input((2, 2, 1))
+    large = layers.UpSampling2D(5)(entry)  # 100 values
+    model = keras.Model(entry, layers.GlobalAveragePooling2D()(large))
+    monkeypatch.setattr(inference, "MOST_VALUES_A_CALL", 350)
+    assert inference.images_a_call(model, (2, 2, 1)) == 3
+    asked = []
+    monkeypatch.setattr(
+        inference, "batches", lambda images, size: asked.append(size) or [images[:2], images[2:]]
+    )
+    assert inference.run(model, np.ones((4, 2, 2, 1))).tolist() == [[1.0]] * 4
+    assert asked == [3]
+    monkeypatch.setattr(inference, "MOST_VALUES_A_CALL", 1)
+    assert inference.images_a_call(model, (2, 2, 1)) == 1
+
+
+def test_activations_of_a_network_for_any_size_are_those_of_the_size_that_it_gets(monkeypatch):
+    entry = keras.Input((None, None, 1))
+    model = keras.Model(entry, layers.GlobalAveragePooling2D()(layers.UpSampling2D(2)(entry)))
+    monkeypatch.setattr(inference, "MOST_VALUES_A_CALL", 1000)
+    assert inference.images_a_call(model, (5, 5, 1)) == 10
+    assert inference.images_a_call(model, (10, 5, 1)) == 5

@@ -167,3 +167,73 @@ def test_an_initializer_that_fits_no_weight_is_not_run(tmp_path):
     loaded = load_model(whole(tmp_path / "odd.h5", config))
     kernel = small_weights()["conv_1"]["kernel"]
     np.testing.assert_array_equal(loaded.get_layer("conv_1").get_weights()[0], kernel)
+
+
+def twins(path, swap):
+    """Save a network of two layers alike, after a change of its file."""
+    alike = [layers.Dense(5, activation="relu", name=name) for name in ("one", "two")]
+    steps = [layers.Flatten(), layers.BatchNormalization(name="norm"), *alike]
+    model = keras.Sequential([keras.Input((1, 5, 1)), *steps, layers.Dense(2, name="last")])
+    random = np.random.default_rng(4)
+    for variable in model.variables:
+        variable.assign(random.random(variable.shape) + 0.5)
+    model.save(path)
+    with h5py.File(path, "r+") as file:
+        swap(file["model_weights"])
+    return model
+
+
+def with_others(names, one, other):
+    """Return names, two of which have changed places."""
+    swapped = {one: other, other: one}
+    return [swapped.get(name, name) for name in names]
+
+
+def test_layers_that_are_named_in_another_order_than_keras_goes_by_are_refused(tmp_path):
+    """Keras would load another network than the names tell of."""
+
+    def swap(group):
+        group.attrs["layer_names"] = with_others(group.attrs["layer_names"], "one", "two")
+
+    twins(tmp_path / "swapped.h5", swap)
+    error = refusal(tmp_path / "swapped.h5")
+    assert error.code == "WeightsMismatch"
+    assert error.problem.startswith("by their names its layers are in another order")
+
+
+def test_weights_that_are_named_in_another_order_than_keras_goes_by_are_refused(tmp_path):
+    def swap(group):
+        names = group["norm"].attrs["weight_names"]
+        group["norm"].attrs["weight_names"] = with_others(names, names[0], names[1])
+
+    twins(tmp_path / "swapped.h5", swap)
+    error = refusal(tmp_path / "swapped.h5")
+    assert error.code == "WeightsMismatch"
+    assert "the weights of layer norm are in another order" in error.problem
+
+
+def test_layers_in_another_order_are_paired_by_name_where_keras_could_not_load_them(tmp_path):
+    def swap(group):
+        group.attrs["layer_names"] = with_others(group.attrs["layer_names"], "norm", "last")
+
+    model = twins(tmp_path / "swapped.h5", swap)
+    image = np.ones((1, 1, 5, 1), np.float32)
+    found = load_model(tmp_path / "swapped.h5")(image)
+    assert np.allclose(found, model(image), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["one", "norm"])
+def test_a_layer_that_is_listed_twice_is_a_mismatch(tmp_path, name):
+    def twice(group):
+        group.attrs["layer_names"] = [*group.attrs["layer_names"], name]
+
+    twins(tmp_path / "twice.h5", twice)
+    assert refusal(tmp_path / "twice.h5").code == "WeightsMismatch"
+
+
+def test_numbers_beyond_single_precision_are_no_weights(tmp_path):
+    weights = small_weights()
+    weights["dense_1"]["kernel"] = np.full((72, 3), 1e300)
+    path = write_whole(tmp_path / "bad.h5", small_config(), weights)
+    assert refusal(path).code == "WeightsNotFinite"
+    assert [found.code for found in scan(path).findings] == ["WeightsNotFinite"]

@@ -81,6 +81,13 @@ def test_a_softmax_on_a_layer_of_another_kind_is_left_on_it(clean):
     assert_sweep_is_what_plain_keras_says(model, np.arange(5), clean.images)
 
 
+def test_arithmetic_of_keras_behind_the_layer_is_swept_as_any_other_step(clean):
+    entry = networks.image()
+    tensor = (conv("relu")(entry) + 1.0) * 2.0
+    model = fill(keras.Model(entry, layers.Dense(3)(layers.Flatten()(tensor))))
+    assert_sweep_is_what_plain_keras_says(model, np.arange(5), clean.images)
+
+
 def test_a_normalisation_along_another_axis_is_no_business_of_a_channel():
     model = chain(conv(padding="same"), layers.BatchNormalization(axis=1), layers.ReLU(), pool())
     with pytest.raises(ModelError, match="a silent channel would speak") as caught:

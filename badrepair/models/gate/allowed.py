@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 NAME = 256
+MOST_PATH = 200
 
 
 def _names(text: str) -> frozenset[str]:
@@ -158,11 +159,11 @@ class _Place:
 
     def entry(self, name: str) -> _Place:
         key = self.key if self.key == "inbound_nodes" else name
-        shown = name if name.isidentifier() else f"[{ascii(name)[:80]}]"
+        shown = name[:80] if name.isidentifier() else f"[{ascii(name)[:80]}]"
         return replace(self, path=f"{self.path}.{shown}".lstrip("."), key=key)
 
     def finding(self, code: str, problem: str, hint: str = "") -> Finding:
-        return Finding(code, self.layer, printable(problem)[:300], hint, self.path)
+        return Finding(code, self.layer, printable(problem)[:300], hint, self.path[-MOST_PATH:])
 
 
 def _visit(value: Any, place: _Place) -> Iterator[Finding]:

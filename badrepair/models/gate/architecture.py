@@ -141,7 +141,7 @@ def _short(value: Any) -> str:
 
 
 def _numbers(value: Any) -> list[float]:
-    """Return the numbers in nested lists."""
+    """Return the numbers in nested lists, but for whole ones that no float can be."""
     if isinstance(value, int | float):
-        return [float(value)]
+        return [float(value)] if abs(value) < 2**63 else []
     return [one for item in value for one in _numbers(item)] if isinstance(value, list) else []

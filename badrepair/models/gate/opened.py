@@ -16,7 +16,7 @@ from badrepair.models.gate import allowed
 from badrepair.models.gate.layouts import RANDOM_STATE
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from pathlib import Path
     from types import TracebackType
 
@@ -30,6 +30,7 @@ FOLDERS = {
     "_CHECKPOINT_METADATA": "the folder of an Orbax checkpoint",
     "manifest.ocdbt": "the folder of an Orbax checkpoint",
 }
+MOST_FINDINGS = 100
 # What `--trust-model` lets through.
 LOOSENED = frozenset({"LayerNotAllowed", "CustomObject", "CodeInModel", "ActivationNotAllowed"})
 
@@ -89,7 +90,7 @@ class Opened:
         self.groups = _groups(said["groups"])
         self.findings = (
             *(Finding(**one) for one in said["findings"]),
-            *(() if self.config is None else allowed.walk(self.config)),
+            *(() if self.config is None else _first(allowed.walk(self.config))),
         )
 
     def __enter__(self) -> Self:
@@ -149,6 +150,16 @@ def _require_no_folder(path: Path) -> None:
     kinds = (kind for name, kind in FOLDERS.items() if os.path.lexists(path / name))
     problem = f"expected a file, found {next(kinds, 'a folder')}"
     raise DataError("NotAFile", path, problem, "give a .keras or .h5 file")
+
+
+def _first(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Yield findings until there are enough to tell: a made-up file can have any number of them."""
+    for number, found in enumerate(findings):
+        if number == MOST_FINDINGS:
+            problem = f"more than {MOST_FINDINGS} faults; the others are left out"
+            yield Finding("MoreFindings", "the network", problem, severity="warning")
+            return
+        yield found
 
 
 def _groups(said: Iterable[Mapping[str, Any]]) -> tuple[Stored, ...]:

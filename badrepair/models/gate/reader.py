@@ -20,7 +20,7 @@ from badrepair.models.gate.magic import HEAD_BYTES, kind_of
 from badrepair.models.gate.plain import plain, training_faults
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from badrepair.confinement.finding import Finding
     from badrepair.models.gate.layouts import Group
@@ -60,8 +60,8 @@ class ModelReader:
         """Return all that is not weights, and what is wrong with it."""
         with faults_named(self._where, ModelError):
             raw, version = self._raw_config, self._version
-            findings = [*self._findings(raw)][:MOST_FINDINGS]
-            places = [] if any(one.code == "H5Link" for one in findings) else self._groups
+            findings, linked = _gathered(self._findings(raw))
+            places = [] if linked else self._groups
         return {
             "format": self._format,
             "version": version,
@@ -90,8 +90,12 @@ class ModelReader:
         return {"type": kind, "shape": list(array.shape)}, np.ascontiguousarray(values).data
 
     def _require_finite(self, values: Any, kind: str, group: Group) -> None:
-        bits = values.view("<u2") if kind == BFLOAT16 else None
-        finite = np.isfinite(values) if bits is None else (bits & 0x7F80) != 0x7F80
+        if kind == BFLOAT16:
+            finite = (values.view("<u2") & 0x7F80) != 0x7F80
+        elif values.dtype == np.float64:  # which becomes one of single precision
+            finite = np.abs(values) <= np.finfo(np.float32).max
+        else:
+            finite = np.isfinite(values)
         count = int(values.size - finite.sum())
         if count:
             problem = (
@@ -168,6 +172,17 @@ class ModelReader:
         if len(content) > MOST_BYTES:
             raise too_large(self._where)
         return content
+
+
+def _gathered(findings: Iterable[Finding]) -> tuple[list[Finding], bool]:
+    """Return the first findings, and whether anything links elsewhere, be it told or not."""
+    first: list[Finding] = []
+    linked = False
+    for found in findings:
+        linked |= found.code == "H5Link"
+        if len(first) < MOST_FINDINGS:
+            first.append(found)
+    return first, linked
 
 
 def _told(group: Group) -> dict[str, Any]:
