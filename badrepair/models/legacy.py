@@ -98,7 +98,8 @@ class _Converter:
             first = {"batch_shape": shape, "name": f"{layers[0]['config']['name']}_input"}
             layers.insert(0, described("keras.layers", "InputLayer", first))
         inside = {"name": name, "layers": layers}
-        return described("keras", "Sequential", inside)
+        # Under this name, which Keras 3 itself writes, `building` has it built in one go.
+        return {**described("keras", "Sequential", inside), "registered_name": "Sequential"}
 
     def _functional(self, entry: Entry) -> Entry:
         config = entry["config"]
