@@ -63,7 +63,7 @@ def _count_layers(value: Any, key: str = "config") -> int:
 
 
 def _count_calls(value: Any, key: str = "config") -> int:
-    """Return how many layers run for one image; those of a Sequential have no calls of their own."""
+    """Return how many layers run for one image; a Sequential lists no calls of those inside it."""
     if isinstance(value, list):
         inside = "layers" if key == "config" else key
         return sum(_count_calls(item, inside) for item in value)
