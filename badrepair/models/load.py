@@ -98,9 +98,9 @@ def _description(
     if source.config is None:
         problem = "expected a network's JSON or a whole model, found weights only"
         raise ModelError("ConfigMissing", source.path, problem)
-    if source.let_through:  # layers that we know nothing of cannot be rewritten
-        return Described(source.config, source.path)
-    return Described(legacy.modern(source.config, source.path, source.version), source.path)
+    trusted = bool(source.let_through)
+    config = legacy.modern(source.config, source.path, source.version, trusted=trusted)
+    return Described(config, source.path)
 
 
 def _existing(arch: str) -> Path:
