@@ -209,12 +209,7 @@ def _home_faults(entry: dict[str, Any], name: str, place: _Place) -> Iterator[Fi
 
 
 def is_known(entry: dict[str, Any], key: str) -> bool:
-    """Tell whether a class needs no trust where it stands; what it is made with still may.
-
-    Args:
-        entry: What names the class (parsed JSON, hence Any).
-        key: What it stands under.
-    """
+    """Tell whether a class needs no trust under a key; what it is made with still may."""
     return not [*_class_faults(entry, _Place("", key, ""))]
 
 
