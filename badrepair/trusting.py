@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from badrepair.files import sha256
 from badrepair.models.gate.opened import Opened
+from badrepair.models.gate.trust import digests
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
     from badrepair.confinement.finding import Finding
+
+log = logging.getLogger(__name__)
+
+KIND = "sha256:"
 
 
 @dataclass(frozen=True)
@@ -38,15 +44,36 @@ def trusted_files(paths: Sequence[Path], trusted: Collection[str]) -> list[Trust
         paths: Files and folders; those of models were loaded with the same trust before.
         trusted: `sha256:` and the digest of files that the user trusts.
     """
-    if not trusted:
-        return []
-    files = [(path, sha256(path)) for path in paths if os.path.isfile(path)]
+    wanted = digests(trusted)
     found = [
-        Trusted(path, digest, _let_through(path, trusted))
-        for path, digest in files
-        if f"sha256:{digest}" in trusted
+        Trusted(path, digest.removeprefix(KIND), _let_through(path, wanted))
+        for path, digest in _digested(paths, wanted)
+        if digest in wanted
     ]
     return [one for one in found if one.let_through]
+
+
+def warn_of_strangers(paths: Sequence[Path | None], trusted: Collection[str]) -> None:
+    """Log a warning for every digest that is of none of the files: it was mistyped, or is old.
+
+    Args:
+        paths: The files of models; None and what is no file is passed over.
+        trusted: `sha256:` and the digest of files that the user trusts.
+
+    Raises:
+        OptionError: `BadDigest`.
+    """
+    wanted = digests(trusted)
+    known = {digest for _, digest in _digested(paths, wanted)}
+    for digest in sorted(wanted - known):
+        log.warning("--trust-model %s is the digest of none of the model's files", digest)
+
+
+def _digested(paths: Sequence[Path | None], wanted: Collection[str]) -> Iterator[tuple[Path, str]]:
+    """Yield files and their digests; none if none is wanted, since reading them takes time."""
+    for path in paths if wanted else ():
+        if path is not None and os.path.isfile(path):
+            yield path, f"{KIND}{sha256(path)}"
 
 
 def _let_through(path: Path, trusted: Collection[str]) -> tuple[Finding, ...]:

@@ -12,6 +12,7 @@ from badrepair.detectors.binding import ModelIdentity
 from badrepair.detectors.file import StoredDetector, read_detector
 from badrepair.errors import InputMissingError, OptionError
 from badrepair.models.load import load_model
+from badrepair.trusting import warn_of_strangers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,6 +54,7 @@ class OpenedDetector:
         Args:
             batch_size: Mixes a call; found out by trying if None.
         """
+        warn_of_strangers(self.files, self.trusted)
         model = load_model(self.model, weights=self.weights, arch=self.arch, trusted=self.trusted)
         return self.stored.fitted(model, self.identity, batch_size=batch_size)
 

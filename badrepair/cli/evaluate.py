@@ -88,7 +88,7 @@ def evaluate(options: EvaluateOptions) -> None:
     from badrepair.cli import inputs, outputs, showing
     from badrepair.cli.claiming import claimed
     from badrepair.models.load import load_model
-    from badrepair.trusting import trusted_files
+    from badrepair.trusting import trusted_files, warn_of_strangers
     from badrepair.unchanged import Snapshot
 
     named = inputs.named_paths(_with_baseline_first(options), "--model")
@@ -98,6 +98,8 @@ def evaluate(options: EvaluateOptions) -> None:
     written = [] if options.output is None else [options.output]
     with claimed(written, overwrite=options.overwrite, inputs=sources):
         before = Snapshot.of(sources)
+        arch = None if options.arch is None else Path(options.arch)
+        warn_of_strangers([*(path for _, path in named), arch], options.trust_model)
         models = {
             name: load_model(path, arch=options.arch, trusted=options.trust_model)
             for name, path in named

@@ -19,6 +19,7 @@ from badrepair.models import inference
 from badrepair.models.guards import require_unguarded
 from badrepair.models.load import load_model
 from badrepair.opening import RangeDecision, decide_range, in_range, stored_data
+from badrepair.trusting import warn_of_strangers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -77,6 +78,8 @@ def named_paths(texts: Sequence[str], option: str) -> tuple[tuple[str, Path], ..
 
 def loaded(options: ArchOptions, path: Path) -> keras.Model:
     """Return the model of a file, with what `--weights`, `--arch` and `--trust-model` say."""
+    arch = None if options.arch is None else Path(options.arch)
+    warn_of_strangers((path, options.weights, arch), options.trust_model)
     return load_model(path, weights=options.weights, arch=options.arch, trusted=options.trust_model)
 
 

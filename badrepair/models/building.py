@@ -15,6 +15,7 @@ import keras
 from keras.src.backend.common import global_state
 
 from badrepair.errors import ModelError
+from badrepair.models.built_once import BuiltOnce
 from badrepair.models.gate.sizes import MOST_VALUES
 from badrepair.models.keras_words import in_one_line
 from badrepair.models.layer_outputs import outputs_of_layers
@@ -88,7 +89,9 @@ def _give_memory() -> None:
 
 def _unfilled(described: Described) -> keras.Model:
     with _faults_named(described.path):
-        return keras.saving.deserialize_keras_object(described.config, safe_mode=True)
+        return keras.saving.deserialize_keras_object(
+            described.config, custom_objects={"Sequential": BuiltOnce}, safe_mode=True
+        )
 
 
 @contextmanager

@@ -19,12 +19,14 @@ from badrepair.models.gate.allowed import (
     MODELS,
     OPERATION_MODULE,
     OPERATIONS,
+    is_known,
 )
 from badrepair.models.legacy_graph import Calls, input_layer
 from badrepair.models.legacy_values import (
     RENAMED_STRINGS,
     SMALL_OBJECTS,
     described,
+    home,
     is_silent,
     normalization,
     parameters,
@@ -53,23 +55,25 @@ SILENT_KEYS = frozenset(
 CHANGED_ACTIVATIONS = frozenset({"hard_sigmoid"})
 
 
-def modern(config: Any, path: Path, version: str = "") -> Entry:
+def modern(config: Any, path: Path, version: str = "", *, trusted: bool = False) -> Entry:
     """Return the description of a network as Keras 3 takes it.
 
     Args:
         config: What the file says, already allowed; Any, since it is parsed JSON.
         path: The file to name in errors.
         version: The Keras that wrote the file, empty if unknown.
+        trusted: Whether classes that are not known stay as the file has them.
 
     Raises:
         ModelError: UnsupportedTopology or ConfigInvalid, naming the layer.
     """
     if isinstance(config, list):
         config = {"class_name": "Sequential", "config": config}
-    if not isinstance(config, dict) or config.get("class_name") not in MODELS:
+    is_network = isinstance(config, dict) and config.get("class_name") in MODELS
+    if not (is_network or trusted):
         raise ModelError("ConfigInvalid", path, "the config describes no Sequential or Functional")
     try:
-        return _Converter(path, version).network(config)
+        return _Converter(path, version, trusted).layer(config)
     except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
         problem = f"the config is broken: {type(error).__name__} {error}"
         raise ModelError("ConfigInvalid", path, printable(problem)[:200]) from error
@@ -79,6 +83,7 @@ def modern(config: Any, path: Path, version: str = "") -> Entry:
 class _Converter:
     path: Path
     version: str
+    trusted: bool
 
     def network(self, entry: Entry) -> Entry:
         if entry["class_name"] == "Sequential":
@@ -98,7 +103,8 @@ class _Converter:
             first = {"batch_shape": shape, "name": f"{layers[0]['config']['name']}_input"}
             layers.insert(0, described("keras.layers", "InputLayer", first))
         inside = {"name": name, "layers": layers}
-        return described("keras", "Sequential", inside)
+        # Under this name, which Keras 3 itself writes, `building` has it built in one go.
+        return {**described("keras", "Sequential", inside), "registered_name": "Sequential"}
 
     def _functional(self, entry: Entry) -> Entry:
         config = entry["config"]
@@ -125,6 +131,8 @@ class _Converter:
 
     def layer(self, entry: Entry) -> Entry:
         """Return a layer's description without its name and edges in the graph."""
+        if self.trusted and not is_known(entry, ""):
+            return self._foreign(entry)
         written = str(entry["class_name"])
         name = RENAMED_CLASSES.get(written, written)
         if name in MODELS:
@@ -136,6 +144,29 @@ class _Converter:
         if name in BLOCKS:
             return described(BLOCKS[name], name, entry["config"])
         return described("keras.layers", name, self._config(entry["config"], name))
+
+    def _foreign(self, entry: Entry) -> Entry:
+        """Return what trust lets through as it is, but for what is known inside it."""
+        parts = {key: self._known_inside(entry[key], key) for key in ("config",) if key in entry}
+        return {**home(entry), **entry, **parts}
+
+    def _known_inside(self, value: Any, key: str) -> Any:
+        if isinstance(value, list):
+            return [self._known_inside(item, key) for item in value]
+        if not isinstance(value, dict):
+            return value
+        if "class_name" in value:
+            return self._object(key, value)
+        return {name: self._known_inside(item, name) for name, item in value.items()}
+
+    def _object(self, key: str, value: Entry) -> Any:
+        """Return what a layer is made with: another layer, an initializer and its kin, a type."""
+        if self.trusted and not is_known(value, key):
+            return self._foreign(value)
+        if key.endswith("dtype"):
+            return type_name(value)
+        kind = next((SMALL_OBJECTS[end] for end in SMALL_OBJECTS if key.endswith(end)), None)
+        return self.layer(value) if kind is None else small_object(value, kind)
 
     def _input(self, config: Entry) -> Entry:
         name = plain_name(config["name"])
@@ -170,15 +201,14 @@ class _Converter:
     def _value(self, key: str, value: Any, label: str) -> Any:
         if key == "name":
             return plain_name(value)
+        if isinstance(value, dict) and "class_name" in value:
+            return self._object(key, value)
         if key == "dtype":
             return type_name(value)
         if key == "axis" and isinstance(value, list) and len(value) == 1:
             return value[0]
         if isinstance(value, str):
             return self._text(key, value, label)
-        if isinstance(value, dict) and "class_name" in value:
-            home = next((SMALL_OBJECTS[end] for end in SMALL_OBJECTS if key.endswith(end)), None)
-            return self.layer(value) if home is None else small_object(value, home)
         return value
 
     def _text(self, key: str, value: str, label: str) -> str:

@@ -28,6 +28,15 @@ def described(module: str, name: str, config: Entry) -> Entry:
     return {"module": module, "class_name": name, "config": config, "registered_name": None}
 
 
+def home(entry: Entry) -> Entry:
+    """Return what a class lacks in a file that does not say where its classes are: no `.h5` does.
+
+    Without a module Keras would look for it as it once did, and in more places.
+    """
+    is_layer = isinstance(getattr(keras.layers, str(entry["class_name"]), None), type)
+    return {"module": "keras.layers" if is_layer else None}
+
+
 def small_object(entry: Entry, home: str) -> Entry:
     """Return an initializer, regularizer or constraint with the keys that Keras 3 knows."""
     name = entry["class_name"]

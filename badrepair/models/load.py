@@ -18,6 +18,7 @@ from badrepair.errors import ModelError, OptionError
 from badrepair.models import architectures, legacy
 from badrepair.models.building import Described, built
 from badrepair.models.gate.opened import Opened
+from badrepair.models.gate.trust import digests
 from badrepair.models.native_weights import NativeWeights
 from badrepair.models.weights import LegacyWeights
 
@@ -54,11 +55,11 @@ def load_model(
 
     Raises:
         InputMissingError: A file is not there.
-        OptionError: The options contradict each other.
+        OptionError: The options contradict each other, or what is trusted is no digest.
         ModelError: A file is none of these, is damaged, or holds what is refused.
     """
     with ExitStack() as stack:
-        opened = partial(_opened, stack=stack, trusted=trusted)
+        opened = partial(_opened, stack=stack, trusted=digests(trusted))
         main = opened(path)
         if weights is not None and main.config is None:
             problem = "expected a whole model beside --weights, found weights only"
@@ -98,9 +99,9 @@ def _description(
     if source.config is None:
         problem = "expected a network's JSON or a whole model, found weights only"
         raise ModelError("ConfigMissing", source.path, problem)
-    if source.let_through:  # layers that we know nothing of cannot be rewritten
-        return Described(source.config, source.path)
-    return Described(legacy.modern(source.config, source.path, source.version), source.path)
+    trusted = bool(source.let_through)
+    config = legacy.modern(source.config, source.path, source.version, trusted=trusted)
+    return Described(config, source.path)
 
 
 def _existing(arch: str) -> Path:

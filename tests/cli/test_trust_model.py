@@ -13,6 +13,8 @@ from rewriting import rewritten
 from cli.terminal import assert_complaint, done, run
 from cli.test_scan import from_elsewhere
 
+NOBODY = "sha256:" + "0" * 64
+
 
 @pytest.fixture(scope="module")
 def odd(bench, tmp_path_factory):
@@ -44,16 +46,38 @@ def test_a_trusted_file_is_used_and_what_it_lets_through_is_printed(odd, bench):
     assert [trusted[key] for key in measured] == [plain[key] for key in measured]
 
 
-@pytest.mark.parametrize("other", ["sha256:" + "0" * 64, "", "sha256:", "*"])
-def test_trust_in_another_file_is_none_in_this(odd, bench, other):
-    outcome = run(*arguments(odd, bench, "--trust-model", other))
-    assert outcome.code in {2, 65}
-    assert "is trusted" not in outcome.err
+def test_trust_in_another_file_is_none_in_this_and_is_said(odd, bench):
+    outcome = run(*arguments(odd, bench, "--trust-model", NOBODY))
+    warned, refused = outcome.err.splitlines()
+    assert warned == f"--trust-model {NOBODY} is the digest of none of the model's files"
+    assert outcome.code == 65
+    assert refused.startswith("error[LayerNotAllowed]")
+
+
+@pytest.mark.parametrize("other", ["", "sha256:", "*", "sha256:" + "g" * 64, "0" * 64])
+@pytest.mark.parametrize("command", ["evaluate", "predict", "strip"])
+def test_what_is_no_digest_is_a_fault_of_the_command_line(odd, bench, tmp_path, command, other):
+    more = {
+        "evaluate": bench.evaluated(),
+        "predict": (tmp_path / "none.png",),
+        "strip": ("--clean", bench.clean, "-o", tmp_path / "out.npz"),
+    }
+    outcome = run(command, "--model", odd, *more[command], "--trust-model", other)
+    assert_complaint(outcome, 2, "BadDigest", "expected sha256: and 64 hexadecimal digits")
+
+
+def test_a_digest_in_capitals_is_the_same(odd, bench):
+    outcome = done(*arguments(odd, bench, "--trust-model", digest(odd).upper()))
+    assert "is trusted" in outcome.err
+    assert "none of the model's files" not in outcome.err
+    assert_trust_told(outcome.json, odd)
 
 
 def test_trust_in_several_files_is_given_by_repetition(odd, bench):
-    trust = ("--trust-model", "sha256:" + "0" * 64, "--trust-model", digest(odd))
-    assert "is trusted" in done(*arguments(odd, bench, *trust)).err
+    trust = ("--trust-model", digest(bench.model), "--trust-model", digest(odd))
+    outcome = done(*arguments(odd, bench, "--model", bench.model, *trust))
+    assert "is trusted" in outcome.err
+    assert "none of the model's files" not in outcome.err
 
 
 def test_a_file_without_anything_odd_needs_no_trust_and_says_nothing(bench):

@@ -51,6 +51,33 @@ def calls_of_calls(config):
     layer(config, "flatten_1")["inbound_nodes"] = [edge(inner["name"])]
 
 
+def idle(name, count):
+    """Return a Sequential of layers that do nothing."""
+    first = described("InputLayer", batch_shape=[None, 6, 6, 2], dtype="float32")
+    listed = [first, *(described("Identity", dtype="float32") for _ in range(count))]
+    for number, one in enumerate(listed):
+        one["config"]["name"] = f"{name}_{number}"
+    return {**described("Sequential", "keras", layers=listed), "name": name}
+
+
+def long_sequentials(config):
+    """Put four Sequentials into one: Keras builds each anew after every layer that it adds."""
+    chains = [idle(f"chain_{number}", 390) for number in range(4)]
+    for chain in chains:
+        chain["config"]["name"] = chain["name"]
+    places = [layer(config, name) for name in ("image", "conv_1", "flatten_1", "dense_1")]
+    whole = described("Sequential", "keras", layers=[*places[:2], *chains, *places[2:]])
+    whole["config"]["name"] = "long"
+    return whole
+
+
+def calls_of_a_sequential(config):
+    """Call a Sequential of a hundred layers again and again: nothing says that its layers run."""
+    chain = {**idle("chain", 100), "inbound_nodes": [edge("conv_1")] * 200}
+    config["config"]["layers"].insert(2, chain)
+    layer(config, "flatten_1")["inbound_nodes"] = [edge("chain", 199)]
+
+
 def edge(source, call=0):
     history = {"shape": [None, 6, 6, 2], "dtype": "float32", "keras_history": [source, call, 0]}
     return {"args": [{"class_name": "__keras_tensor__", "config": history}], "kwargs": {}}
@@ -156,6 +183,18 @@ DESCRIPTIONS = {
     ),
     "twenty thousand calls": (many_calls, SIZE, H5),
     "calls of calls of calls": (calls_of_calls, SIZE, H5),
+    "calls of a Sequential": (calls_of_a_sequential, SIZE, H5),
+    "long Sequentials": (long_sequentials, "", ("keras",)),
+    "vast steps": (setting("strides", [100_000, 100_000], "conv_1"), SIZE, KERAS),
+    "vast gaps": (setting("dilation_rate", 100_000, "conv_1"), SIZE, H5),
+    "vast steps between what is made": (
+        instead(described("Conv1DTranspose", filters=2, kernel_size=1, strides=[100_000])),
+        *(SIZE, KERAS),
+    ),
+    "vast pool": (
+        instead(described("MaxPooling2D", pool_size=2**27, padding="same"), "conv_1"),
+        *(SIZE, H5),
+    ),
     "initializer that fits no kernel": (
         setting("kernel_initializer", described("Identity", "keras.initializers"), "conv_1"),
         *("", H5),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 
 import keras
 import numpy as np
@@ -178,6 +179,68 @@ def test_an_initializer_of_the_file_is_never_run(tmp_path, initializer):
     expected = answers(fill(small_model(), small_weights()))
     np.testing.assert_allclose(answers(loaded), expected, atol=1e-6)
     assert_sound()
+
+
+def chain(name, count):
+    """Return a Sequential of layers that do nothing."""
+    idle = [entry("Identity", f"{name}_{number}") for number in range(count)]
+    return entry("Sequential", name, layers=[input_layer(f"{name}_in"), *idle])
+
+
+def test_a_sequential_is_built_once_however_many_layers_it_has(tmp_path, monkeypatch):
+    built = []
+    build = keras.Sequential.build
+    monkeypatch.setattr(
+        keras.Sequential, "build", lambda self, shape: (built.append(self.name), build(self, shape))
+    )
+    chains = [chain(f"chain_{number}", 20) for number in range(3)]
+    first, *others = small_config()["config"]["layers"]
+    config = sequential(input_layer(), *chains, first, *others)
+    model = load_model(write_whole(tmp_path / "long.h5", config, small_weights()))
+    assert built == ["chain_0", "chain_1", "chain_2", model.name]
+    assert type(model.layers[0]) is keras.Sequential
+    monkeypatch.undo()
+    np.testing.assert_array_equal(answers(model), answers(fill(small_model(), small_weights())))
+
+
+def test_many_layers_in_many_sequentials_take_seconds(tmp_path):
+    chains = [chain(f"chain_{number}", 390) for number in range(5)]
+    config = sequential(input_layer(), *chains, *small_config()["config"]["layers"])
+    path = write_whole(tmp_path / "long.h5", config, small_weights())
+    start = time.process_time()
+    assert len(load_model(path).layers) == 5 + len(small_model().layers)
+    assert time.process_time() - start < 5
+
+
+def nested_sequentials():
+    slope = layers.PReLU(shared_axes=[1, 2])
+    inner = [keras.Input((None, None, 2), name="inner_in"), layers.Conv2D(3, 3), slope]
+    image = keras.Input((6, 6, 3))
+    graph = keras.Model(image, layers.ReLU()(layers.SeparableConv2D(2, 3)(image)))
+    last = [keras.Input((4, 4, 2), name="maps"), layers.Flatten(), layers.Dense(3, name="scores")]
+    scores = keras.Sequential(last, name="last")
+    start = [keras.Input((10, 10, 1), name="picture"), layers.Conv2D(2, 3)]
+    return keras.Sequential([*start, keras.Sequential(inner, name="inner"), graph, scores])
+
+
+def configs(model):
+    """Return what every layer is made with, the inputs of Sequentials included."""
+    layers_inside = model._flatten_layers(include_self=False)
+    return [one.get_config() for one in layers_inside if not hasattr(one, "layers")]
+
+
+@pytest.mark.parametrize("suffix", ["keras", "h5"])
+def test_sequentials_are_what_keras_itself_builds_layer_by_layer(tmp_path, suffix):
+    path = tmp_path / f"model.{suffix}"
+    nested_sequentials().save(path)
+    mine, theirs = load_model(path), keras.saving.load_model(path, compile=False)
+    assert [one.name for one in mine.variables] == [one.name for one in theirs.variables]
+    assert configs(mine) == configs(theirs)
+    images = np.random.default_rng(0).random((4, 10, 10, 1), np.float32)
+    np.testing.assert_array_equal(mine(images), theirs(images))
+    mine.save(tmp_path / "again.keras")
+    again = keras.saving.load_model(tmp_path / "again.keras", compile=False)
+    np.testing.assert_array_equal(again(images), theirs(images))
 
 
 def rich():

@@ -209,6 +209,11 @@ def _home_faults(entry: dict[str, Any], name: str, place: _Place) -> Iterator[Fi
         yield place.finding("CustomObject", problem, LAYER_HINT)
 
 
+def is_known(entry: dict[str, Any], key: str) -> bool:
+    """Tell whether a class needs no trust under a key; what it is made with still may."""
+    return not [*_class_faults(entry, _Place("", key, ""))]
+
+
 def _kinds(place: _Place) -> tuple[Kind, ...]:
     return next((SMALL[end] for end in SMALL if place.key.endswith(end)), NETWORK)
 

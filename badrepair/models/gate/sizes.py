@@ -26,8 +26,13 @@ SHAPE_KEYS = ("batch_shape", "batch_input_shape", "build_input_shape")
 # What these keys say is no size.
 ANY_NUMBER = ("seed", "shared_object_id")
 # These say how many pixels a side has, or gets more of.
-SIDES = frozenset({"height", "width", "size", "padding", "cropping", "output_size", "n"})
+SIDES = frozenset(
+    {"height", "width", "size", "padding", "cropping", "output_size", "pool_size", "n"}
+)
 MOST_SIDE = 2**14
+# How far apart a layer reads or writes pixels: what runs over the gaps takes time for nothing.
+STEPS = frozenset({"strides", "dilation_rate"})
+MOST_STEP = 2**10
 
 
 def size_faults(config: Any) -> Iterator[Finding]:
@@ -57,16 +62,17 @@ def _count_layers(value: Any, key: str = "config") -> int:
     return (key == "layers") + sum(_count_layers(item, name) for name, item in value.items())
 
 
-def _count_calls(value: Any) -> int:
-    """Return how many layers run for one image."""
+def _count_calls(value: Any, key: str = "config") -> int:
+    """Return how many layers run for one image; a Sequential lists no calls of those inside it."""
     if isinstance(value, list):
-        return sum(_count_calls(item) for item in value)
+        inside = "layers" if key == "config" else key
+        return sum(_count_calls(item, inside) for item in value)
     if not isinstance(value, dict):
         return 0
     nodes = value.get("inbound_nodes")
     times = max(1, len(nodes)) if isinstance(nodes, list) else 1
-    inside = sum(_count_calls(item) for key, item in value.items() if key != "inbound_nodes")
-    return times * (inside + ("class_name" in value and "inbound_nodes" in value))
+    inner = sum(_count_calls(item, name) for name, item in value.items() if name != "inbound_nodes")
+    return times * (inner + (key == "layers"))
 
 
 def _vast(value: Any, path: str, key: str = "") -> Iterator[Finding]:
@@ -78,7 +84,7 @@ def _vast(value: Any, path: str, key: str = "") -> Iterator[Finding]:
         for name, item in value.items():
             shown = name if name.isidentifier() else "?"
             yield from _vast(item, f"{path}.{shown}".lstrip("."), name)
-    most, found = MOST_SIDE if key in SIDES else MOST_VALUES, 0
+    most, found = _most(key), 0
     if isinstance(value, int) and key not in ANY_NUMBER:
         found = abs(value)
     elif isinstance(value, list) and key in SHAPE_KEYS:
@@ -86,6 +92,13 @@ def _vast(value: Any, path: str, key: str = "") -> Iterator[Finding]:
     if found > most:
         problem = f"expected at most {most:,} for {key[:80]}, found {_shown(found)}"
         yield Finding("LimitExceeded", "the network", problem, path=path[-200:])
+
+
+def _most(key: str) -> int:
+    """Return how large a number under a key may be."""
+    if key in STEPS:
+        return MOST_STEP
+    return MOST_SIDE if key in SIDES else MOST_VALUES
 
 
 def _shown(number: int) -> str:

@@ -110,6 +110,20 @@ def test_what_is_refused_is_raised_with_a_way_out(tmp_path):
     assert caught.value.hint.endswith(f"--trust-model {digest(path)}")
 
 
+def with_code(config):
+    custom(config)
+    code = {"class_name": "__lambda__", "config": {"code": "4w==", "defaults": None}}
+    config["config"]["layers"][-2].update(class_name="Lambda", config={"function": code})
+
+
+def test_trust_is_not_offered_where_it_cannot_help(tmp_path):
+    path = keras_file(tmp_path / "bad.keras", with_code)
+    with Opened(path) as opened, pytest.raises(ModelError) as caught:
+        opened.require_harmless()
+    assert caught.value.code == "CodeInModel"
+    assert caught.value.hint.endswith("rebuild the network without it")
+
+
 def test_a_trusted_file_passes_and_says_what_it_let_through(tmp_path):
     path = keras_file(tmp_path / "bad.keras", custom)
     with Opened(path) as opened:

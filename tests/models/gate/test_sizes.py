@@ -30,6 +30,19 @@ def test_the_calls_of_a_nested_model_are_those_of_its_layers_times_its_own():
     assert problems([model([layer(calls=100), layer(calls=39)], calls=142)]) == []
 
 
+def test_the_layers_of_a_sequential_count_though_nothing_says_that_they_are_called():
+    plain = {"class_name": "Identity", "config": {}}
+    inner = {**model([plain] * 100, calls=200), "class_name": "Sequential"}
+    (found,) = problems({"class_name": "Functional", "config": {"layers": [inner]}})
+    assert found[1] == f"expected at most {MOST_CALLS:,} calls of layers, found 20,200"
+    wrapper = {"class_name": "TimeDistributed", "config": {"layer": inner}}
+    (found,) = problems([{**wrapper, "inbound_nodes": [{}] * 2}])
+    assert found[1] == f"expected at most {MOST_CALLS:,} calls of layers, found 40,002"
+    old = {"class_name": "Sequential", "config": [plain] * 100, "inbound_nodes": [{}] * 201}
+    (found,) = problems([old])
+    assert found[1] == f"expected at most {MOST_CALLS:,} calls of layers, found 20,301"
+
+
 def test_layers_of_nested_models_count_together():
     wrapped = {"class_name": "Sequential", "config": {"layers": [{}] * 1_999}}
     (found,) = problems({"class_name": "Functional", "config": {"layers": [wrapped, {}]}})
@@ -43,6 +56,10 @@ def test_layers_of_nested_models_count_together():
         ("units", -(2**70), "134,217,728 for units, found a number of over 64 bits"),
         ("kernel_size", [3, 2**28], "134,217,728 for kernel_size, found 268,435,456"),
         ("padding", [[0, 0], [0, 20_000]], "16,384 for padding, found 20,000"),
+        ("strides", 1_025, "1,024 for strides, found 1,025"),
+        ("strides", [1, 100_000], "1,024 for strides, found 100,000"),
+        ("dilation_rate", [2_000, 1], "1,024 for dilation_rate, found 2,000"),
+        ("pool_size", [2**27], "16,384 for pool_size, found 134,217,728"),
         ("batch_shape", [None, 2**14, 2**14, 3], "134,217,728 for batch_shape, found 805,306,368"),
     ],
 )
