@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.lib import format as npy
 
-from badrepair import archives
+from badrepair import array_headers
 from badrepair.data.rows import FileRows
 from badrepair.errors import DataError
 
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
 
 MAGIC = b"\x93NUMPY"
 _MOST_AXES, _LONGEST_AXIS = 6, 2**40
-_HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
 def recognises(path: Path) -> bool:
@@ -58,8 +55,8 @@ def header(
         DataError: If it is damaged, or no array of plain values.
     """
     try:
-        shape, fortran, dtype = _described(stream)
-    except archives.HEADER_FAULTS as error:
+        shape, fortran, dtype = array_headers.read_header(stream)
+    except array_headers.FAULTS as error:
         reason = " ".join(str(error).split())[:200]
         raise DataError("Corrupt", where, f"{name} cannot be read as .npy: {reason}") from error
     if dtype.hasobject:
@@ -76,13 +73,3 @@ def header(
         problem = f"{name} declares the shape {str(shape)[:80]} of {dtype}"
         raise DataError("Corrupt", where, problem)
     return shape, fortran, dtype
-
-
-def _described(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    version = npy.read_magic(stream)
-    if version not in _HEADERS:
-        raise ValueError(f"unknown version {version}")
-    with warnings.catch_warnings():  # of headers that Python 2 wrote, and of odd types
-        warnings.simplefilter("ignore")
-        shape, fortran, dtype = _HEADERS[version](stream)
-    return shape, bool(fortran), dtype

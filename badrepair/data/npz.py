@@ -17,7 +17,7 @@ from badrepair.data import npy
 from badrepair.data.keys import choose_image_key, choose_keys, true_label_key
 from badrepair.data.labels import require_few
 from badrepair.data.raw import RawData
-from badrepair.data.rows import FileRows, spooled
+from badrepair.data.rows import FileRows, require_plausible, spooled
 from badrepair.errors import DataError
 
 if TYPE_CHECKING:
@@ -83,6 +83,9 @@ def _whole(archive: zipfile.ZipFile, key: str | None, path: Path) -> Array | Non
 
 def _array(archive: zipfile.ZipFile, key: str, path: Path) -> FileRows | np.memmap[Any, Any]:
     member = archive.getinfo(key + _SUFFIX)
+    # The table of contents may claim more than there is in all.
+    packed = min(member.compress_size, path.stat().st_size)
+    require_plausible(member.file_size, packed, path)
     with archive.open(member) as stream:
         shape, fortran, dtype = npy.header(stream, key, path)
         size = math.prod(shape) * dtype.itemsize
@@ -90,7 +93,7 @@ def _array(archive: zipfile.ZipFile, key: str, path: Path) -> FileRows | np.memm
         if size != stored:
             problem = f"{key} declares {size:,} bytes of values, the file holds {stored:,}"
             raise DataError("DataBomb", path, problem)
-        rows = spooled(stream, size, member.compress_size, path)
+        rows = spooled(stream, size, packed, path)
     if not fortran:
         return FileRows(rows, 0, dtype, shape, path)
     # Column after column: a row is scattered over the file, so the axes are turned around.

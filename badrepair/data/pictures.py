@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, JpegImagePlugin, TiffImagePlugin, UnidentifiedImageError
 
+from badrepair.data.jpeg_scans import require_few_scans
+from badrepair.data.tiff_tiles import require_few_pixels
 from badrepair.errors import BadrepairError, DataError
 from badrepair.files import require_file
 from badrepair.folders import files_below
@@ -21,12 +23,15 @@ if TYPE_CHECKING:
 
 Color = Literal["rgb", "bgr"]
 Pixels = NDArray[np.float32]
+Sides = tuple[int | None, int | None]
 
 # Pillow picks an opener by content; some of its others start programs or unpack without limit.
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "PPM", "GIF")
 # What a folder is searched for; a file that is named counts whatever its name.
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".gif"}
 LARGEST_PIXELS = 4096 * 4096
+# The tiles at the edges of the largest picture hold more than its own pixels.
+_LARGEST_TILED = 2 * LARGEST_PIXELS
 _PER_16_BIT = np.float32(65535 / 255)
 # Pillow turns a TIFF by its orientation tag and no other format; each turn's way back.
 _TURN_BACK = {
@@ -38,6 +43,7 @@ _TURN_BACK = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_270,
 }
+_ON_ITS_SIDE = range(5, 9)
 
 
 def find_pictures(folder: Path) -> list[str]:
@@ -84,16 +90,12 @@ def read_picture(
         InputMissingError: If there is no such file.
         DataError: If it is not a picture, is damaged or has another size.
     """
-    pixels = decode(require_file(path), size[2], formats=FORMATS, color=color)
+    sides = (None, None) if resize else size[:2]
+    pixels = decode(require_file(path), size[2], formats=FORMATS, color=color, sides=sides)
     found = pixels.shape[:2]
     height, width = (want or own for want, own in zip(size, found, strict=False))
     if (height, width) == found:
         return pixels
-    if not resize:
-        problem = (
-            f"expected {height} x {width} pixels (height x width), found {found[0]} x {found[1]}"
-        )
-        raise DataError("SizeMismatch", path, problem, "--resize")
     planes = [Image.fromarray(np.ascontiguousarray(pixels[..., c])) for c in range(size[2])]
     smooth = Image.Resampling.BILINEAR
     resized = [np.asarray(plane.resize((width, height), smooth)) for plane in planes]
@@ -101,21 +103,29 @@ def read_picture(
 
 
 def decode(
-    path: Path, channels: int, *, formats: tuple[str, ...] = FORMATS, color: Color = "rgb"
+    path: Path,
+    channels: int,
+    *,
+    formats: tuple[str, ...] = FORMATS,
+    color: Color = "rgb",
+    sides: Sides = (None, None),
 ) -> Pixels:
-    """Return a picture of any size as float32 (H, W, channels) in 0..255.
+    """Return a picture as float32 (H, W, channels) in 0..255.
 
     Args:
         path: The picture.
         channels: 1 or 3.
         formats: Pillow's names of the formats that are allowed.
         color: Order of the channels in the file.
+        sides: (H, W) that it must have, before it is decoded; None takes any.
     """
     if channels not in {1, 3}:
         problem = f"pictures have 1 or 3 channels, the model takes {channels}"
         raise DataError("ShapeMismatch", path, problem)
     with opened(path, formats) as image:
         turned = _orientation(image)
+        _require_sides(image, path, sides)
+        _require_decodable(image, path)
         image.load()
         upright = image.transpose(_TURN_BACK[turned]) if turned in _TURN_BACK else image
         pixels = _deep_grey(upright) if is_deep(image) else _colors(upright, channels, color)
@@ -154,6 +164,22 @@ def is_deep(image: Image.Image) -> bool:
 def is_grey(image: Image.Image) -> bool:
     """Return whether the picture has no colours."""
     return is_deep(image) or image.mode in {"1", "L", "LA", "La"}
+
+
+def _require_sides(image: Image.Image, path: Path, sides: Sides) -> None:
+    width, height = image.size[::-1] if _orientation(image) in _ON_ITS_SIDE else image.size
+    wanted = (sides[0] or height, sides[1] or width)
+    if wanted != (height, width):
+        shown = f"expected {wanted[0]} x {wanted[1]} pixels (height x width)"
+        raise DataError("SizeMismatch", path, f"{shown}, found {height} x {width}", "--resize")
+
+
+def _require_decodable(image: Image.Image, path: Path) -> None:
+    """Refuse a picture that takes far more time or memory than its size says."""
+    if isinstance(image, JpegImagePlugin.JpegImageFile):
+        require_few_scans(path)
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        require_few_pixels(image, path, _LARGEST_TILED)
 
 
 def _orientation(image: Image.Image) -> int:

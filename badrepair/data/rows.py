@@ -96,6 +96,22 @@ class FileRows:
         return rows
 
 
+def require_plausible(size: int, packed: int, where: Path) -> None:
+    """Refuse what unpacks to what no images are.
+
+    Args:
+        size: How many bytes are declared.
+        packed: How many bytes of the file they come from.
+        where: The file to name in errors.
+
+    Raises:
+        DataError: DataBomb.
+    """
+    if size > _HARMLESS_BYTES and size > _MOST_RATIO * packed:
+        problem = f"{packed:,} bytes in the file unpack to {size:,}"
+        raise DataError("DataBomb", where, problem, "if it is right, store the array unpacked")
+
+
 def spooled(stream: Readable, size: int, packed: int, where: Path) -> IO[bytes]:
     """Return a nameless temporary file with the next `size` bytes of a decompressed stream.
 
@@ -109,9 +125,7 @@ def spooled(stream: Readable, size: int, packed: int, where: Path) -> IO[bytes]:
         ResourceError: If the folder for temporary files has no room for it.
         DataError: If the stream ends early, or unpacks to what no images are.
     """
-    if size > _HARMLESS_BYTES and size > _MOST_RATIO * packed:
-        problem = f"{packed:,} bytes in the file unpack to {size:,}"
-        raise DataError("DataBomb", where, problem, "if it is right, store the array unpacked")
+    require_plausible(size, packed, where)
     folder = tempfile.gettempdir()
     if shutil.disk_usage(folder).free < size:
         problem = f"needs {size / 2**30:.1f} GiB in {folder} to unpack it"

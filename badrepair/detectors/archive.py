@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.lib import format as npy
 
-from badrepair import archives
+from badrepair import archives, array_headers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +32,7 @@ _END_MAGIC, _LARGE_MAGIC, _LARGE_SIZE = b"PK\5\6", b"PK\6\7", 20
 _MOST_CONTENTS_A_MEMBER = 256
 _VERSION = (1, 0)
 # What zipfile and NumPy raise on damaged files.
-DAMAGED = (*archives.FAULTS, *archives.HEADER_FAULTS)
+DAMAGED = (*archives.FAULTS, *array_headers.FAULTS)
 
 
 def packed(arrays: Mapping[str, Array]) -> bytes:
@@ -82,9 +82,9 @@ def _require_small_contents(content: bytes, members: int) -> None:
 
 def _array(content: bytes, name: str, dtypes: tuple[str, ...]) -> Array:
     stream = io.BytesIO(content)
-    if npy.read_magic(stream) != _VERSION:
+    shape, fortran, dtype = array_headers.read_header(stream)
+    if content[len(npy.MAGIC_PREFIX) : npy.MAGIC_LEN] != bytes(_VERSION):
         raise ValueError(f"{name} in an unknown form")
-    shape, fortran, dtype = npy.read_array_header_1_0(stream)
     values = content[stream.tell() :]
     if dtype.str not in dtypes or fortran:
         raise ValueError(f"{name} of the type {dtype}")

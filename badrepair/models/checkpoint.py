@@ -7,15 +7,15 @@ and every array must have the shape and type that the network at hand asks for.
 from __future__ import annotations
 
 import io
+import math
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.lib import format as npy
 
-from badrepair import archives
+from badrepair import archives, array_headers
 from badrepair.errors import DataError
 from badrepair.files import require_file
 from badrepair.writing import remove_leftovers, write_atomically
@@ -32,7 +32,7 @@ _PARTS = ("weights", "optimizer", "best_weights")
 _HEADER, _KEY, _ACCURACIES = 4096, 1024, 8_000_000
 _HINT = "leave out --resume to start anew"
 # What zipfile and NumPy raise on damaged files.
-_DAMAGED = (*archives.FAULTS, *archives.HEADER_FAULTS)
+_DAMAGED = (*archives.FAULTS, *array_headers.FAULTS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,11 +202,15 @@ def _read(archive: zipfile.ZipFile, name: str, size: int) -> Array:
     if member.file_size > size + _HEADER:
         raise ValueError(f"{name} of {member.file_size:,} bytes")
     with archive.open(member) as stream:
-        array: Array = npy.read_array(stream, allow_pickle=False)
+        shape, fortran, dtype = array_headers.read_header(stream)
+        if dtype.hasobject or min(shape, default=0) < 0:
+            raise ValueError(f"{name} of type {dtype} and shape {str(shape)[:80]}")
+        count = math.prod(shape)
+        values = np.frombuffer(stream.read(count * dtype.itemsize), dtype, count)
         # The checksum of a member is compared only when all of it has been read.
         if stream.read(1):
             raise ValueError(f"{name} with more bytes than values")
-    return array
+    return values.reshape(shape, order="F" if fortran else "C")
 
 
 def _plain(array: Array) -> Array:

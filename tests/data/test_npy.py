@@ -89,6 +89,15 @@ def test_a_header_that_is_none_is_one_clear_error(path, fields):
         npy.read_images(path)
 
 
+def test_a_header_of_a_gibibyte_is_refused_before_it_is_read(path):
+    with path.open("wb") as file:
+        file.write(npy.MAGIC + b"\2\0" + (2**30).to_bytes(4, "little"))
+        file.truncate(2**30)
+    with pytest.raises(DataError, match=r"Corrupt.*a header of 1,073,741,824 bytes") as caught:
+        npy.read_images(path)
+    assert "allow_pickle" not in str(caught.value)
+
+
 @pytest.mark.parametrize("shape", [(-2, -2), (0, 10**30), (1,) * 7])
 def test_a_shape_that_no_images_have_is_refused(path, shape):
     with path.open("wb") as file:

@@ -81,6 +81,29 @@ def test_a_header_that_declares_320_gigabytes_is_refused(tmp_path):
         npz.read(tmp_path / "f.npz")
 
 
+def packed(path, content):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x.npy", content)
+        archive.writestr("y.npy", header((3,)) + b"few")
+
+
+def test_what_unpacks_without_end_is_refused_before_its_header_is_read(tmp_path):
+    length = 2**26
+    packed(tmp_path / "f.npz", b"\x93NUMPY\2\0" + length.to_bytes(4, "little") + bytes(length))
+    with pytest.raises(DataError, match=r"DataBomb.*unpack to 67,108,876"):
+        npz.read(tmp_path / "f.npz")
+
+
+def test_how_much_is_packed_is_not_believed_beyond_the_size_of_the_file(tmp_path):
+    packed(tmp_path / "f.npz", header((2**26,)) + bytes(2**26))
+    whole = bytearray((tmp_path / "f.npz").read_bytes())
+    place = whole.index(b"PK\1\2") + 20
+    whole[place : place + 4] = (2**26).to_bytes(4, "little")
+    (tmp_path / "f.npz").write_bytes(whole)
+    with pytest.raises(DataError, match="DataBomb"):
+        npz.read(tmp_path / "f.npz")
+
+
 def test_a_full_disk_is_noticed_before_unpacking(tmp_path, monkeypatch):
     np.savez(tmp_path / "f.npz", x=IMAGES, y=LABELS)
     usage = type("Usage", (), {"free": 100})

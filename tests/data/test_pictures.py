@@ -141,6 +141,24 @@ def test_another_size_is_refused_with_both_sizes(tmp_path):
     assert caught.value.hint == "--resize"
 
 
+def test_another_size_is_refused_before_the_pixels_are_decoded(tmp_path):
+    path = save(tmp_path / "a.png", np.zeros((500, 400, 3), np.uint8))
+    path.write_bytes(path.read_bytes()[:60])
+    with pytest.raises(DataError, match="SizeMismatch"):
+        read_picture(path, size=(5, None, 3))
+    with pytest.raises(DataError, match="Corrupt"):
+        read_picture(path, size=(5, None, 3), resize=True)
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_size_is_that_of_the_stored_pixels_whatever_the_orientation(tmp_path, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = save(tmp_path / "a.tiff", exif=exif)
+    with pytest.raises(DataError, match=r"expected 4 x 4 pixels.*found 5 x 4"):
+        read_picture(path, size=(4, None, 3))
+
+
 def test_resizing_keeps_a_plain_picture_plain(tmp_path):
     path = save(tmp_path / "a.png", np.full((5, 4, 3), (10, 20, 30), np.uint8))
     picture = read_picture(path, size=(9, 2, 3), resize=True)

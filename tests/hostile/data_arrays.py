@@ -39,13 +39,30 @@ def headed(fields, version=b"\x01\x00"):
     return b"\x93NUMPY" + version + struct.pack("<H", len(text)) + text
 
 
+def long_header(length):
+    """Return the beginning of an .npy whose header says that it is so long."""
+    return b"\x93NUMPY\x02\x00" + struct.pack("<L", length)
+
+
+def sparse(folder):
+    """Write a header of a gibibyte that takes no room on the disk."""
+    with (folder / "data.npy").open("wb") as file:
+        file.write(long_header(2**30))
+        file.truncate(2**30)
+    return folder / "data.npy"
+
+
+def zeros_of_128_mebibytes():
+    return claimed((2**23, 4, 4), rest=bytes(2**27))
+
+
 def npz(name="x.npy", content=b"", compression=zipfile.ZIP_STORED, change=lambda whole: whole):
     """Return a maker of an .npz whose images are such a member."""
 
     def make(folder):
         whole = io.BytesIO()
         with zipfile.ZipFile(whole, "w", compression) as archive:
-            archive.writestr(name, content)
+            archive.writestr(name, content() if callable(content) else content)
             archive.writestr("y.npy", npy(LABELS))
         (folder / "data.npz").write_bytes(change(whole.getvalue()))
         return folder / "data.npz"
@@ -69,6 +86,15 @@ def encrypted(content):
     for place in (6, content.index(b"PK\1\2") + 8):
         changed[place] |= 1
     return bytes(changed)
+
+
+def packed_more(content):
+    """Let the table of contents claim that the first member takes much of the file."""
+    return rewritten(content, content.index(b"PK\1\2") + 20, struct.pack("<L", 2**27))
+
+
+def rewritten(content, place, new):
+    return content[:place] + new + content[place + len(new) :]
 
 
 def flipped(content):
@@ -139,6 +165,7 @@ def endless(head, size):
 
 SOUND = idx_head(12, 4, 4) + PIXELS.tobytes()
 CODE, BOMB = "PickleRefused", "DataBomb"
+PACKED = zipfile.ZIP_DEFLATED
 NPZ = {
     "npz-pickled-images": (npz(content=npy(np.array([Bomb()] * 12))), "data", CODE),
     "npz-pickle-inside-a-record": (
@@ -148,10 +175,30 @@ NPZ = {
     ),
     "npz-header-bomb": (npz(content=claimed((320_000, 1_000, 1_000))), "data", BOMB),
     "npz-packed-bomb": (
-        npz(content=claimed((2**23, 4, 4), rest=bytes(2**27)), compression=zipfile.ZIP_DEFLATED),
+        npz(content=zeros_of_128_mebibytes, compression=PACKED),
         "data",
         BOMB,
     ),
+    "npz-packed-bomb-that-says-it-is-none": (
+        npz(
+            content=zeros_of_128_mebibytes,
+            compression=PACKED,
+            change=packed_more,
+        ),
+        "data",
+        BOMB,
+    ),
+    "npz-bomb-in-a-header": (
+        npz(content=lambda: long_header(2**27) + bytes(2**27), compression=PACKED),
+        "data",
+        BOMB,
+    ),
+    "npz-small-bomb-in-a-header": (
+        npz(content=lambda: long_header(2**25) + b" " * 2**25, compression=PACKED),
+        "data",
+        "Corrupt",
+    ),
+    "npz-header-of-four-gibibytes": (npz(content=long_header(2**32 - 1)), "data", "Corrupt"),
     "npz-bomb-of-labels": (labels_bomb, "data", BOMB),
     "npz-a-member-twice": (twice, "data", "ZipUnsafe"),
     "npz-encrypted": (npz(content=npy(PIXELS), change=encrypted), "data", "ZipUnsafe"),
@@ -189,6 +236,7 @@ NPZ = {
     "npy-more-than-said": (bare(claimed((1, 1), rest=bytes(9))), "images", "Corrupt"),
     "npy-columns-first-bomb": (bare(claimed((10**6, 10**6), fortran=True)), "images", "Truncated"),
     "npy-negative-axes": (bare(claimed((-1, -3))), "images", "Corrupt"),
+    "npy-bomb-in-a-header": (sparse, "images", "Corrupt"),
     "npy-cut-off-header": (bare(npy(PIXELS)[:40]), "images", "Corrupt"),
     "pickle": (bare(b"\x80\x04cos\nsystem\n(S'x'\ntR."), "data", "UnknownFormat"),
     "idx-declares-a-pebibyte": (idx(idx_head(2**31, 2**31, 2**31) + b"few"), "data", "Truncated"),

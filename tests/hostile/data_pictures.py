@@ -9,6 +9,7 @@ import struct
 import zlib
 
 import numpy as np
+from picture_bombs import scanned, tiff, tiff_of_strips, tiff_of_tiles, zeros
 from PIL import Image
 
 NOISE = np.random.default_rng(1).integers(0, 256, (64, 64), np.uint8)
@@ -41,10 +42,6 @@ def png(width, height, *chunks, depth=8, color=0):
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + body + chunk(b"IEND", b"")
 
 
-def zeros(count):
-    return zlib.compress(bytes(count), 9)
-
-
 def png_bomb():
     return png(30_000, 30_000, (b"IDAT", zeros(30_000 * 3_751)), depth=1)
 
@@ -63,12 +60,6 @@ def profile_bomb():
 
 def values_bomb():
     return png(64, 64, (b"IDAT", zeros(2**28)))[:-40]
-
-
-def tiff(*entries):
-    """Return a TIFF with these tags, each (number, type, count, value)."""
-    body = b"".join(struct.pack("<2HLL", *entry) for entry in entries)
-    return b"II*\0" + struct.pack("<LH", 8, len(entries)) + body + bytes(4)
 
 
 def tiff_outside():
@@ -91,6 +82,7 @@ def fits():
     )
 
 
+TINY = [(256, 4, 1, 4), (257, 4, 1, 4), (258, 3, 1, 8), (262, 3, 1, 1), (273, 4, 1, 8)]
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n(%pipe%touch started) (w) file\n"
 PSD = b"8BPS" + struct.pack(">H6xHLLHH", 1, 3, 2**30, 2**30, 8, 3)
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/passwd"/></svg>'
@@ -216,6 +208,39 @@ PICTURES = {
     "bmp-bomb": (picture(BMP), "picture", "ImageTooLarge"),
     "ppm-bomb": (picture(b"P6 99999999 99999999 255\n"), "picture", "ImageTooLarge"),
     "ppm-of-letters": (picture(b"P6 4 4 0x7\n"), "picture", "Corrupt"),
+    "jpeg-of-scans": (picture(lambda: scanned(8_000)), "picture", "ImageTooLarge"),
+    "jpeg-of-scans-after-padding": (
+        picture(lambda: scanned(8_000, before=b"\xff" * 9_999 + b"\xfe\0\6\xff\xff\xff\xff")),
+        "picture",
+        "ImageTooLarge",
+    ),
+    "jpeg-of-segments": (
+        picture(lambda: scanned(1, before=b"\xff\xfe\0\2" * 20_000)),
+        "picture",
+        "ImageTooLarge",
+    ),
+    "tiff-of-a-tile": (picture(lambda: tiff_of_tiles(2**14, 2**16)), "picture", "ImageTooLarge"),
+    "tiff-of-a-tile-of-odd-type": (
+        picture(lambda: tiff_of_tiles(2**14, 2**14, kind=17)),
+        "picture",
+        "Corrupt",
+    ),
+    "tiff-of-a-tile-told-twice": (
+        picture(lambda: tiff_of_tiles(2**14, 2**14, (322, 4, 1, 16))),
+        "picture",
+        "Corrupt",
+    ),
+    "tiff-of-tall-tiles": (
+        picture(lambda: tiff_of_tiles(16, 2**21, side=4096)),
+        "picture",
+        "ImageTooLarge",
+    ),
+    "tiff-of-no-tiles": (picture(lambda: tiff((322, 3, 1, 0), *TINY)), "picture", "Corrupt"),
+    "tiff-of-strips-again-and-again": (
+        picture(lambda: tiff_of_strips(300)),
+        "picture",
+        "ImageTooLarge",
+    ),
     "tiff-values-outside": (picture(tiff_outside), "picture", "Corrupt"),
     "tiff-endless-tag": (picture(tiff_endless_tag), "picture", "UnknownFormat"),
     "tiff-ring": (picture(tiff_ring), "picture", "UnknownFormat"),

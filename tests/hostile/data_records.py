@@ -8,7 +8,7 @@ import json
 import zipfile
 
 import numpy as np
-from data_arrays import Bomb, bare, claimed, headed, npy
+from data_arrays import Bomb, bare, claimed, headed, long_header, npy
 from data_pictures import EPS, png_bomb, values_bomb
 from data_sound import KEY, described, detector, detector_arrays, record, rows, state
 
@@ -203,6 +203,11 @@ RECORDS = {
         "detector",
         "DetectorInvalid",
     ),
+    "detector-long-header": (
+        detector_with(looks=long_header(2**20) + b" " * 2**20),
+        "detector",
+        "DetectorInvalid",
+    ),
     "detector-nan": (of_detector(calibration=np.array([np.nan])), "detector", "DetectorInvalid"),
     "detector-rising-never": (of_detector(looks=np.array([6, 6])), "detector", "DetectorInvalid"),
     "detector-key-twice": (
@@ -238,6 +243,16 @@ RECORDS = {
     ),
     "checkpoint-header-of-brackets": (
         checkpoint_with(**{"weights/0": headed("(" * 3_000)}),
+        "checkpoint",
+        "CheckpointInvalid",
+    ),
+    "checkpoint-long-header": (
+        checkpoint_with(**{"weights/0": long_header(2**32 - 1)}),
+        "checkpoint",
+        "CheckpointInvalid",
+    ),
+    "checkpoint-negative-axes": (
+        checkpoint_with(**{"weights/0": claimed((-2, -3), "<f4", bytes(24))}),
         "checkpoint",
         "CheckpointInvalid",
     ),
