@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from badrepair.errors import DataError
+from badrepair.views import batches
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
     from badrepair.views import Array
 
 MOST_BYTES = 2**28
+# One of a byte, which packs a thousandfold, takes many times that while it is judged and kept.
+MOST_ROWS = 2**24
 _ROWS_NAMED = 5
+_VALUES_AT_ONCE = 2**22
 
 
 def class_numbers(
@@ -56,6 +60,10 @@ def require_few(shape: tuple[int, ...], dtype: np.dtype[Any], key: str, where: P
     Raises:
         DataError: DataBomb.
     """
+    rows = shape[0]
+    if rows > MOST_ROWS:
+        problem = f"{key} declares {rows:,} labels, expected at most {MOST_ROWS:,}"
+        raise DataError("DataBomb", where, problem)
     size = math.prod(shape) * dtype.itemsize
     if size > MOST_BYTES:
         problem = f"{key} declares {size:,} bytes of labels, expected at most {MOST_BYTES:,}"
@@ -63,13 +71,18 @@ def require_few(shape: tuple[int, ...], dtype: np.dtype[Any], key: str, where: P
 
 
 def _from_one_hot(stored: Array, where: Path) -> Labels:
-    ones, zeros = (stored == 1).sum(axis=1), (stored == 0).sum(axis=1)
-    wrong = (ones != 1) | (zeros != stored.shape[1] - 1)
+    parts = list(batches(stored, max(1, _VALUES_AT_ONCE // stored.shape[1])))
+    wrong = np.concatenate([_not_one_hot(part) for part in parts])
     if wrong.any():
         problem = f"labels of shape {stored.shape} are not one-hot in {_rows(wrong)}"
         raise DataError("LabelShape", where, problem, "give one class number an image")
-    numbers: Labels = np.argmax(stored, axis=1)
-    return numbers
+    return np.concatenate([np.argmax(part, axis=1) for part in parts])
+
+
+def _not_one_hot(rows: Array) -> NDArray[np.bool_]:
+    ones, zeros = (rows == 1).sum(axis=1), (rows == 0).sum(axis=1)
+    wrong: NDArray[np.bool_] = (ones != 1) | (zeros != rows.shape[1] - 1)
+    return wrong
 
 
 def _from_numbers(stored: Array, where: Path) -> Array:

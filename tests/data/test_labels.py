@@ -122,6 +122,21 @@ def test_an_offset_that_leads_out_of_the_classes_is_refused():
 
 
 def test_labels_that_no_memory_holds_are_refused_by_their_shape():
-    require_few((2**25,), np.dtype("i8"), "y", WHERE)
-    with pytest.raises(DataError, match=r"DataBomb.*y declares 268,435,464 bytes of labels"):
-        require_few((2**25 + 1,), np.dtype("i8"), "y", WHERE)
+    require_few((2**22, 8), np.dtype("i8"), "y", WHERE)
+    with pytest.raises(DataError, match=r"DataBomb.*y declares 301,989,888 bytes of labels"):
+        require_few((2**22, 9), np.dtype("i8"), "y", WHERE)
+
+
+def test_more_labels_than_any_data_has_are_refused_however_small_they_are():
+    require_few((2**24,), np.dtype("u1"), "y", WHERE)
+    with pytest.raises(DataError, match=r"DataBomb.*y declares 16,777,217 labels, expected at"):
+        require_few((2**24 + 1,), np.dtype("u1"), "y", WHERE)
+
+
+def test_one_hot_is_judged_in_pieces_that_give_the_same(monkeypatch):
+    monkeypatch.setattr("badrepair.data.labels._VALUES_AT_ONCE", 9)
+    numbers = np.arange(11) % 4
+    assert class_numbers(np.eye(4)[numbers], 11, 4, WHERE).tolist() == numbers.tolist()
+    spoilt = np.eye(4)[numbers]
+    spoilt[[1, 7]] = 0
+    assert refused(spoilt, count=11)[1].endswith("not one-hot in rows 1, 7")

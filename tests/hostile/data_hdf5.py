@@ -118,6 +118,12 @@ def half_a_gibibyte_of_labels(file, folder):
 
 
 @file_of
+def as_many_labels_as_images_without_end(file, folder):
+    packed_zeros(file, "data", (2**27, 1, 1, 1), (2**24, 1, 1, 1))
+    packed_zeros(file, "label", (2**27,), (2**24,))
+
+
+@file_of
 def labels_of_endless_one_hot(file, folder):
     file["data"] = PIXELS
     packed_zeros(file, "label", (12, 2**26), (1, 2**24))
@@ -257,6 +263,7 @@ HDF5 = {
     "h5-bomb-of-fill-values": (a_tebibyte_of_fill_values, "data", "H5Bomb"),
     "h5-bomb-never-written": (a_block_that_was_never_written, "data", "H5Bomb"),
     "h5-bomb-of-labels": (half_a_gibibyte_of_labels, "data", "DataBomb"),
+    "h5-bomb-of-images-and-labels": (as_many_labels_as_images_without_end, "data", "DataBomb"),
     "h5-bomb-of-one-hot": (labels_of_endless_one_hot, "data", "H5Bomb"),
     "h5-bomb-in-a-chunk": (a_chunk_of_two_gibibytes, "data", "H5Bomb"),
     "h5-filter-blosc": (filtered(32001), "data", "H5Filter"),
