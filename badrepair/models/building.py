@@ -15,7 +15,7 @@ import keras
 from keras.src.backend.common import global_state
 
 from badrepair.errors import ModelError
-from badrepair.models.built_once import BuiltOnce
+from badrepair.models import built_once
 from badrepair.models.gate.sizes import MOST_VALUES
 from badrepair.models.keras_words import in_one_line
 from badrepair.models.layer_outputs import outputs_of_layers
@@ -90,7 +90,7 @@ def _give_memory() -> None:
 def _unfilled(described: Described) -> keras.Model:
     with _faults_named(described.path):
         return keras.saving.deserialize_keras_object(
-            described.config, custom_objects={"Sequential": BuiltOnce}, safe_mode=True
+            described.config, custom_objects={"Sequential": built_once.Sequential}, safe_mode=True
         )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 
 
-class BuiltOnce:
+class Sequential:
     """What Keras is to make a Sequential with, as a custom object of that name."""
 
     @classmethod

@@ -17,6 +17,7 @@ from old_keras import answers
 from rewriting import rewritten
 
 from badrepair.errors import BadrepairError
+from badrepair.models import inference
 from badrepair.models.load import load_model
 
 RUNS = settings(
@@ -139,9 +140,11 @@ def changed(where, how, new):
 
 
 def outcome(path):
-    """Return the network, or the words in which it is refused; any other error is a fault."""
+    """Return what a network answers, or how it is refused; any other error is a fault."""
     try:
-        return load_model(path), ""
+        model = load_model(path)
+        images = np.zeros((2, *(size or 8 for size in model.input_shape[1:])))
+        return inference.run(model, images), ""
     except BadrepairError as error:
         return None, str(error)
 
@@ -155,8 +158,7 @@ def outcome(path):
 def test_one_changed_value_is_refused_or_harmless(original, where, how, new):
     with tempfile.TemporaryDirectory() as folder:
         path = rewritten(original, Path(folder, "changed.keras"), changed(where, how, new))
-        model, said = outcome(path)
+        answered, said = outcome(path)
     assert said.isprintable()
-    if model is not None:
-        images = np.zeros((2, *(size or 8 for size in model.input_shape[1:])))
-        assert model(images).shape[1] >= 2
+    if answered is not None:
+        assert (len(answered), answered.shape[1] >= 2) == (2, True)
