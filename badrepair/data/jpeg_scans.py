@@ -11,7 +11,7 @@ from badrepair.errors import DataError
 if TYPE_CHECKING:
     from pathlib import Path
 
-# Progressive files have about ten; libtiff, too, refuses more of them in a TIFF.
+# Progressive files have about ten.
 MOST_SCANS = 100
 MOST_SEGMENTS = 10_000
 # No byte of pixels, no restart among them, and none that only fills.
