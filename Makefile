@@ -12,10 +12,10 @@ demo: $(VENV)/.run  ## Backdoor a small network, repair it, guard it: the main j
 	$(BIN)/badrepair demo --out $(OUT) --overwrite
 
 test: $(VENV)/.dev  ## Run the tests
-	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not slow"
+	$(BIN)/python -m pytest -n auto -m "not slow"
 
 test-slow: $(VENV)/.dev  ## Run the tests that take long: large networks, all hostile files, runs that are killed
-	$(BIN)/python -m pytest -n auto --dist loadgroup -m slow
+	$(BIN)/python -m pytest -n auto --dist loadfile -m slow
 
 check: $(VENV)/.dev  ## Format, lint, types, import rules, docs
 	$(BIN)/ruff format --check .

@@ -11,8 +11,7 @@ import pytest
 
 from cli.terminal import assert_refused, done, listing, run
 
-# One process makes a demo, once.
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]
+pytestmark = pytest.mark.slow
 
 FILES = {
     *("clean.h5", "test.h5", "test_poisoned.h5", "commands.sh", "badnet.keras"),

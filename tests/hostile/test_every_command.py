@@ -13,8 +13,7 @@ from corpus import HOSTILE, LOADED, make
 from test_hostile_models import HERE, listing, surroundings
 from timing import Built
 
-# One process makes the files, once.
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("commands")]
+pytestmark = pytest.mark.slow
 
 COMMANDS = {"scan", "evaluate", "baseline", "arch", "prune", "weights", "strip", "predict"}
 REFUSED = [name for name, (_, code) in HOSTILE.items() if code not in LOADED]

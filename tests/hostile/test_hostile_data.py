@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 from data_corpus import HOSTILE_DATA
 
-# One process makes the files, once.
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("data")]
+pytestmark = pytest.mark.slow
 
 HERE = Path(__file__).parent
 MOST_MB, MOST_SECONDS = 600, 5.0

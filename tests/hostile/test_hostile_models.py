@@ -18,8 +18,7 @@ from timing import Built
 
 from badrepair import scanning
 
-# One process makes the files, once.
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("models")]
+pytestmark = pytest.mark.slow
 
 HERE = Path(__file__).parent
 MOST_MEGABYTES, MOST_SECONDS = 600, 5

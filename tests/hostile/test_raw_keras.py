@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-# One process makes the files, once.
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("side by side")]
+pytestmark = pytest.mark.slow
 
 DOCS = Path(__file__).parents[2] / "docs"
 
