@@ -66,6 +66,7 @@ def plot(options: PlotOptions) -> None:
     the most and least suspicious images, how many overlays decisions took, what is caught at each
     share of false rejections (ROC), sample images, and the superimposition of two images.
     """
+    from badrepair import writing
     from badrepair.cli.claiming import claimed
 
     drawings = [
@@ -79,17 +80,17 @@ def plot(options: PlotOptions) -> None:
         _make_folder(drawing.target.parent)
     targets = [drawing.target for drawing in drawings]
     with claimed(targets, overwrite=options.overwrite, inputs=options.records):
-        for drawing in drawings:
-            _draw(drawing, overwrite=options.overwrite)
+        images = {drawing.target: _drawn(drawing) for drawing in drawings}
+        writing.write_together(images, overwrite=options.overwrite)
+    for target in targets:
+        console.note(f"wrote {target}")
 
 
-def _draw(drawing: Drawing, *, overwrite: bool) -> None:
-    from badrepair import plots, writing
+def _drawn(drawing: Drawing) -> bytes:
+    from badrepair import plots
 
     suffix: plots.Suffix = "svg" if drawing.target.suffix == ".svg" else "png"
-    image = plots.render(plots.draw(drawing.kind, drawing.record), suffix)
-    writing.write_atomically(drawing.target, image, overwrite=overwrite)
-    console.note(f"wrote {drawing.target}")
+    return plots.render(plots.draw(drawing.kind, drawing.record), suffix)
 
 
 def _make_folder(folder: Path) -> None:

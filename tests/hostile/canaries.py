@@ -15,7 +15,10 @@ WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 # Python itself, what is installed, our own code, and what the kernel tells.
 READABLE = tuple(
     f"{os.path.realpath(place)}/"
-    for place in (sys.prefix, sys.base_prefix, ROOT / "badrepair", ROOT / "tests", "/proc", "/sys")
+    for place in (
+        *(sys.prefix, sys.base_prefix, "/proc", "/sys"),
+        *(ROOT / name for name in ("badrepair", "badrepair.egg-info", "tests")),
+    )
 )
 DEVICES = {"/dev/null", "/dev/urandom"}
 CHANGES = {
@@ -100,7 +103,8 @@ class Canaries:
         if isinstance(path, int) or path is None:
             return ""
         place = os.path.realpath(os.fsdecode(path))
-        if place in DEVICES or self._is_output(path):
+        # A folder is opened for files without a name in it.
+        if place in DEVICES or os.path.isdir(place) or self._is_output(path):
             return ""
         if (flags or 0) & WRITING:
             return f"wrote {place}"

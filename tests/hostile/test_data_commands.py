@@ -1,0 +1,47 @@
+"""The commands refuse hostile files of data with their codes, and leave nothing behind."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import defaultdict
+
+import pytest
+from data_corpus import HOSTILE_DATA
+from test_every_command import told
+from test_hostile_models import HERE, surroundings
+from type_data import NAMED
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory):
+    """Return what the commands made of every file, by its name."""
+    done = subprocess.run(
+        [sys.executable, HERE / "type_data.py", tmp_path_factory.mktemp("typed")],
+        env=surroundings(),
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = defaultdict(list)
+    for report in map(json.loads, done.stdout.splitlines()):
+        found[report["name"]].append(report)
+    return found
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_commands_refuse_the_file_in_one_line_and_leave_nothing(reports, name):
+    expected = HOSTILE_DATA[name][2]
+    assert reports[name]
+    for report in reports[name]:
+        assert report["canaries"] == [], report
+        assert "Traceback" not in report["err"]
+        if expected is not None:
+            assert told(report) == expected
+        if report["exit"]:
+            assert told(report, exits=(65, 66))
+            assert report["left"] == [], report
