@@ -1,4 +1,4 @@
-"""Numbers as they stand in sentences, the same everywhere."""
+"""Numbers and names as they stand in sentences, the same everywhere."""
 
 from __future__ import annotations
 
@@ -18,3 +18,8 @@ def counted(number: int, noun: str) -> str:
 def listed(names: list[str], noun: str) -> str:
     """Return the names if they are few, else how many there are."""
     return ", ".join(names) if len(names) <= MOST_NAMED else counted(len(names), noun)
+
+
+def printable(text: str) -> str:
+    """Return a text in which what does not print is escaped: a file's words may hold such."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)

@@ -16,6 +16,7 @@ from rich.markup import escape
 
 from badrepair.errors import OptionError
 from badrepair.muting import stderr_off
+from badrepair.words import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -70,18 +71,13 @@ def err() -> Console:
 def note(message: str) -> None:
     """Say something on stderr, unless --quiet."""
     if not _quiet.get():
-        err().print(_printable(message), markup=False)
+        err().print(printable(message), markup=False)
 
 
 def complain(line: str) -> None:
     """Print an error as exactly one line, if there is still somebody to read it."""
     with suppress(OSError):
-        err().print(_printable(" ".join(line.split())), style="red", markup=False)
-
-
-def _printable(text: str) -> str:
-    """Return the text with control characters spelt out: a file's words may hold some."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+        err().print(printable(" ".join(line.split())), style="red", markup=False)
 
 
 def flushed(code: int) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from badrepair.cli import console
+from badrepair.cli.inputs import arch_file
 from badrepair.detectors.binding import ModelIdentity
 from badrepair.detectors.file import StoredDetector, read_detector
 from badrepair.errors import InputMissingError, OptionError
@@ -44,8 +45,7 @@ class OpenedDetector:
     @property
     def files(self) -> tuple[Path, ...]:
         """Return all files: the detector's first, then the network's."""
-        arch = None if self.arch is None or not os.path.exists(self.arch) else Path(self.arch)
-        named = (self.stored.path, self.model, self.weights, arch)
+        named = (self.stored.path, self.model, self.weights, arch_file(self.arch))
         return tuple(path for path in named if path is not None)
 
     def fitted(self, *, batch_size: int | None) -> FittedStrip:

@@ -98,8 +98,8 @@ def evaluate(options: EvaluateOptions) -> None:
     written = [] if options.output is None else [options.output]
     with claimed(written, overwrite=options.overwrite, inputs=sources):
         before = Snapshot.of(sources)
-        arch = None if options.arch is None else Path(options.arch)
-        warn_of_strangers([*(path for _, path in named), arch], options.trust_model)
+        files = (*(path for _, path in named), inputs.arch_file(options.arch))
+        warn_of_strangers(files, options.trust_model)
         models = {
             name: load_model(path, arch=options.arch, trusted=options.trust_model)
             for name, path in named

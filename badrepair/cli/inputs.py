@@ -76,10 +76,15 @@ def named_paths(texts: Sequence[str], option: str) -> tuple[tuple[str, Path], ..
     return pairs
 
 
+def arch_file(arch: str | None) -> Path | None:
+    """Return the file that `--arch` names; None if it names a built-in network or nothing."""
+    return None if arch is None or not os.path.exists(arch) else Path(arch)
+
+
 def loaded(options: ArchOptions, path: Path) -> keras.Model:
     """Return the model of a file, with what `--weights`, `--arch` and `--trust-model` say."""
-    arch = None if options.arch is None else Path(options.arch)
-    warn_of_strangers((path, options.weights, arch), options.trust_model)
+    files = (path, options.weights, arch_file(options.arch))
+    warn_of_strangers(files, options.trust_model)
     return load_model(path, weights=options.weights, arch=options.arch, trusted=options.trust_model)
 
 

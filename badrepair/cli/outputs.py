@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from badrepair import files, records, writing
 from badrepair.cli import console, showing
 from badrepair.cli.claiming import claimed
-from badrepair.cli.inputs import named_path
+from badrepair.cli.inputs import arch_file, named_path
 from badrepair.models.save import (
     WEIGHTS_ENDING,
     WHOLE_ENDINGS,
@@ -124,12 +123,9 @@ def planned(options: DefenseOptions, model: Path, targets: Sequence[Path]) -> It
 
 def files_of(options: DefenseOptions | EvaluateOptions) -> list[Path]:
     """Return the data files, and the architecture if it is a file."""
-    clean = [options.clean, getattr(options, "test", None)]
-    named = [path for path in clean if path is not None]
-    named += [named_path(text)[1] for text in options.poisoned]
-    if options.arch is not None and os.path.exists(options.arch):
-        named.append(Path(options.arch))
-    return named
+    poisoned = [named_path(text)[1] for text in options.poisoned]
+    named = [options.clean, getattr(options, "test", None), *poisoned, arch_file(options.arch)]
+    return [path for path in named if path is not None]
 
 
 def evaluated(

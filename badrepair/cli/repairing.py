@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ import keras
 
 from badrepair import records
 from badrepair.cli import console, outputs
-from badrepair.cli.inputs import named_paths
+from badrepair.cli.inputs import arch_file, named_paths
 from badrepair.companions import companion
 from badrepair.errors import ModelError
 from badrepair.models.checkpoint import Checkpoint
@@ -212,8 +211,8 @@ def identity_of_run(options: PruneOptions, input_range: ModelRange) -> str:
     files = [options.model, options.weights, options.clean]
     if options.rank == "contrast":
         files += [path for _, path in named_paths(options.poisoned, "--poisoned")]
-    if options.arch is not None and os.path.exists(options.arch):
-        files.append(Path(options.arch))
+    if (arch := arch_file(options.arch)) is not None:
+        files.append(arch)
     digests = [None if path is None else records.identity(path)["sha256"] for path in files]
     run = [chosen, input_range, digests, records.versions()]
     return hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()

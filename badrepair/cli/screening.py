@@ -15,7 +15,6 @@ from badrepair.cli import console, screened, showing
 from badrepair.cli.claiming import claimed
 from badrepair.cli.command import pass_gate
 from badrepair.cli.detectors import open_detector
-from badrepair.data.unlabelled import ArrayRows, PictureRows
 from badrepair.errors import DataError, OptionError, OutputError
 from badrepair.journal import Journal, partial_path
 from badrepair.opening import unlabelled
@@ -111,7 +110,7 @@ def _plan(options: StripOptions, output: Path, opened: OpenedDetector) -> Screen
         layout=options.layout.value,
     )
     quarantine = _quarantine(options, images, opened.stored)
-    before = Snapshot.of([*opened.files, *_files_of(images)])
+    before = Snapshot.of([*opened.files, *images.files])
     digest, size = images.digest()
     return Screening(
         opened=opened,
@@ -121,14 +120,6 @@ def _plan(options: StripOptions, output: Path, opened: OpenedDetector) -> Screen
         rows=Journal(partial_path(output), _run(options, opened.stored, digest)),
         before=before,
     )
-
-
-def _files_of(images: Unlabelled) -> list[Path]:
-    """Return the files that are screened; others may appear beside them."""
-    if isinstance(images, PictureRows):
-        return [images.folder / name for name in images.names]
-    assert isinstance(images, ArrayRows)
-    return [images.path]
 
 
 def _require_same(plan: Screening) -> None:

@@ -65,9 +65,9 @@ def in_order() -> Iterator[None]:
         yield
         return
     taken = [number for number, usual in _USUAL.items() if signal.getsignal(number) is usual]
-    reading, writing = os.pipe()
-    os.set_blocking(writing, False)
-    before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    reading, telling = os.pipe()
+    os.set_blocking(telling, False)
+    before = signal.set_wakeup_fd(telling, warn_on_full_buffer=False)
     watcher = threading.Thread(target=_watch, args=(reading,), daemon=True)
     watcher.start()
     raise_first = _raising_once()
@@ -79,7 +79,7 @@ def in_order() -> Iterator[None]:
         for number in taken:
             signal.signal(number, _USUAL[number])
         signal.set_wakeup_fd(before)
-        os.close(writing)
+        os.close(telling)
         watcher.join()
         os.close(reading)
 

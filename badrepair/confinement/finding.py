@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from badrepair.words import printable
+
 Severity = Literal["refused", "warning"]
+# So many are told: a made-up file can have any number of them.
+MOST_FINDINGS = 100
 
 
 @dataclass(frozen=True)
@@ -33,8 +37,3 @@ class Finding:
         """Return all but the hint in one line that steers no terminal: names are the file's."""
         text = f"{self.where}: {self.problem}" if self.where else self.problem
         return printable(f"{text} (at {self.path})" if self.path else text)[:400]
-
-
-def printable(text: str) -> str:
-    """Return a text in which what does not print is escaped."""
-    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)

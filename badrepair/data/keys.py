@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from badrepair.confinement.finding import printable
 from badrepair.errors import DataError
+from badrepair.words import printable
 
 if TYPE_CHECKING:
     from collections.abc import Collection

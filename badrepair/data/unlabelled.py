@@ -57,6 +57,10 @@ class Block:
 class Unlabelled(Protocol):
     """Images without labels, numbered from 0 on."""
 
+    @property
+    def files(self) -> Sequence[Path]:
+        """Return the files that are read; others may appear beside them."""
+
     def __len__(self) -> int: ...
 
     def name(self, row: int) -> str:
@@ -80,6 +84,11 @@ class ArrayRows:
 
     images: Images
     path: Path
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """Return the one file."""
+        return (self.path,)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -128,6 +137,11 @@ class PictureRows:
         if self.shape[2] not in {1, 3}:
             problem = f"pictures have 1 or 3 channels, the model takes {self.shape[2]}"
             raise DataError("ShapeMismatch", self.folder, problem, "give an array of images")
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """Return the files of all pictures."""
+        return [self.folder / name for name in self.names]
 
     def __len__(self) -> int:
         return len(self.names)

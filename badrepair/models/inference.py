@@ -80,8 +80,9 @@ def runner(
         ]
         return np.concatenate(parts)
 
+    most = min(batch_size, images_a_call(model, images.shape[1:]))
+
     def once() -> Array:
-        most = min(batch_size, images_a_call(model, images.shape[1:]))
         size = most
         for size in (max(1, most >> halved) for halved in range(HALVINGS + 1)):
             with suppress(*_EXHAUSTED):

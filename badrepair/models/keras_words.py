@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from badrepair.confinement.finding import printable
+from badrepair.words import printable
 
 MOST = 300
 # Keras ends many an error with a list of tensors.

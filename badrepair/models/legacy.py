@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from badrepair.confinement.finding import printable
 from badrepair.errors import ModelError
 from badrepair.models.gate.allowed import (
     BLOCKS,
@@ -34,6 +33,7 @@ from badrepair.models.legacy_values import (
     type_name,
 )
 from badrepair.models.weights import plain_name
+from badrepair.words import printable
 
 if TYPE_CHECKING:
     from pathlib import Path

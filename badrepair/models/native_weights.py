@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from keras.src.saving import saving_lib
 
-from badrepair.confinement.finding import printable
 from badrepair.errors import ModelError
 from badrepair.models.keras_words import in_one_line
 from badrepair.models.weights import MISFIT_HINT, leaves, misfit
+from badrepair.words import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, KeysView

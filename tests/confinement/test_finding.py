@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from badrepair.confinement.finding import Finding, printable
+from badrepair.confinement.finding import Finding
 
 
 @pytest.mark.parametrize(
@@ -29,16 +29,3 @@ def test_it_is_cut_to_400_characters():
 
 def test_it_is_refused_unless_it_says_otherwise():
     assert Finding("H5Link", "/a", "it leads elsewhere").severity == "refused"
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("conv_1 ä 層", "conv_1 ä 層"),
-        ("\x1b]8;;evil\x07", r"\x1b]8;;evil\x07"),
-        ("a\tb\r\n", r"a\tb\r\n"),
-        ("\u202e\u2066\ud800", r"\u202e\u2066\ud800"),
-    ],
-)
-def test_what_does_not_print_is_escaped(text, shown):
-    assert printable(text) == shown

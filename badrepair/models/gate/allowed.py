@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from badrepair.confinement.finding import Finding, printable
+from badrepair.confinement.finding import Finding
 from badrepair.models.gate.sizes import size_faults
+from badrepair.words import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

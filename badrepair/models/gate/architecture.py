@@ -6,9 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from badrepair.confinement.finding import Finding, printable
+from badrepair.confinement.finding import Finding
 from badrepair.models.gate.allowed import MODELS
 from badrepair.models.gate.sizes import SHAPE_KEYS
+from badrepair.words import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

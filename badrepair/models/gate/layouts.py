@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import h5py
 
-from badrepair.confinement.finding import printable
 from badrepair.confinement.hdf5 import BFLOAT16, array_faults, is_bfloat16
 from badrepair.errors import ModelError
 from badrepair.models.gate.magic import EXPECTED
+from badrepair.words import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from badrepair.confinement.finding import Finding, printable
+from badrepair.confinement.finding import MOST_FINDINGS, Finding
 from badrepair.confinement.hdf5 import BFLOAT16
 from badrepair.confinement.process import Confined
 from badrepair.errors import DataError, ModelError
 from badrepair.models.gate import allowed
 from badrepair.models.gate.layouts import RANDOM_STATE
 from badrepair.models.gate.trust import holds_code
+from badrepair.words import printable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -31,7 +32,6 @@ FOLDERS = {
     "_CHECKPOINT_METADATA": "the folder of an Orbax checkpoint",
     "manifest.ocdbt": "the folder of an Orbax checkpoint",
 }
-MOST_FINDINGS = 100
 # What `--trust-model` lets through.
 LOOSENED = frozenset({"LayerNotAllowed", "CustomObject", "CodeInModel", "ActivationNotAllowed"})
 

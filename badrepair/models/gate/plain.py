@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from badrepair.confinement.finding import Finding, printable
+from badrepair.confinement.finding import Finding
 from badrepair.models.gate.allowed import CODE
+from badrepair.words import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
-from badrepair.confinement.finding import printable
+from badrepair.confinement.finding import MOST_FINDINGS
 from badrepair.confinement.hdf5 import BFLOAT16, faults_named, look_through
 from badrepair.errors import ModelError
 from badrepair.models.gate import layouts
@@ -18,6 +18,7 @@ from badrepair.models.gate.faces import require_one_face
 from badrepair.models.gate.json_text import MOST_BYTES, parsed, too_large
 from badrepair.models.gate.magic import HEAD_BYTES, kind_of
 from badrepair.models.gate.plain import plain, training_faults
+from badrepair.words import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 MOST_FILE_BYTES = 2 * 2**30
 # All weights together may be so much larger than the file.
 MOST_RATIO = 64
-MOST_FINDINGS = 100
 
 
 class ModelReader:

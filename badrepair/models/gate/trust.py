@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from badrepair.confinement.finding import printable
 from badrepair.errors import OptionError
+from badrepair.words import printable
 
 if TYPE_CHECKING:
     from collections.abc import Collection
