@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections import defaultdict
 
 import pytest
+from apart import reports_of
 from data_corpus import HOSTILE_DATA
 from test_every_command import told
-from test_hostile_models import HERE, surroundings
 from type_data import NAMED
 
 pytestmark = pytest.mark.slow
@@ -19,16 +16,8 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory):
     """Return what the commands made of every file, by its name."""
-    done = subprocess.run(
-        [sys.executable, HERE / "type_data.py", tmp_path_factory.mktemp("typed")],
-        env=surroundings(),
-        capture_output=True,
-        check=False,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
     found = defaultdict(list)
-    for report in map(json.loads, done.stdout.splitlines()):
+    for report in reports_of("type_data.py", tmp_path_factory.mktemp("typed")):
         found[report["name"]].append(report)
     return found
 

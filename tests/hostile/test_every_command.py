@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections import defaultdict
 
 import pytest
+from apart import listing, reports_of
 from cli.terminal import ERROR
 from corpus import HOSTILE, LOADED, make
-from test_hostile_models import HERE, listing, surroundings
 from timing import Built
 
 pytestmark = pytest.mark.slow
@@ -19,7 +16,6 @@ COMMANDS = {"scan", "evaluate", "baseline", "arch", "prune", "weights", "strip",
 REFUSED = [name for name, (_, code) in HOSTILE.items() if code not in LOADED]
 # They take the whole file; of what is wrong with it the others may see nothing.
 WHOLE = {"evaluate", "baseline", "prune", "strip", "predict"}
-SECONDS_FOR_ALL = 1_200
 
 
 @pytest.fixture(scope="module")
@@ -28,19 +24,11 @@ def reports(tmp_path_factory):
     folder, hostile = tmp_path_factory.mktemp("typed"), tmp_path_factory.mktemp("hostile")
     paths = make(REFUSED, hostile)
     before = listing(hostile)
-    done = subprocess.run(
-        [sys.executable, HERE / "type_all.py", folder],
-        input=json.dumps([(name, str(path)) for name, path in paths.items()]),
-        env=surroundings(),
-        capture_output=True,
-        check=False,
-        text=True,
-        timeout=SECONDS_FOR_ALL,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    given = [(name, str(path)) for name, path in paths.items()]
+    reported = reports_of("type_all.py", folder, given=given)
     assert listing(hostile) == before
     found = defaultdict(list)
-    for report in map(json.loads, done.stdout.splitlines()):
+    for report in reported:
         found[report["name"]].append(report)
     return found
 

@@ -5,13 +5,8 @@ One process opens them all, with canaries around it and in the confined reader.
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
+from apart import listing, reports_of
 from corpus import HOSTILE, LOADED, make
 from honest import HONEST
 from timing import Built
@@ -20,9 +15,7 @@ from badrepair import scanning
 
 pytestmark = pytest.mark.slow
 
-HERE = Path(__file__).parent
 MOST_MEGABYTES, MOST_SECONDS = 600, 5
-SECONDS_FOR_ALL = 1_200
 
 
 @pytest.fixture(scope="module")
@@ -36,32 +29,9 @@ def reports(tmp_path_factory):
         paths[f"honest {name}"] = maker(own)
     paths |= make(HOSTILE, folder)
     before = listing(folder)
-    lines = opened([(name, str(path)) for name, path in paths.items()])
+    found = reports_of("open_all.py", given=[(name, str(path)) for name, path in paths.items()])
     assert listing(folder) == before
-    return {one["name"]: one for one in map(json.loads, lines)}
-
-
-def opened(files):
-    done = subprocess.run(
-        [sys.executable, HERE / "open_all.py"],
-        input=json.dumps(files),
-        env=surroundings(),
-        capture_output=True,
-        check=False,
-        text=True,
-        timeout=SECONDS_FOR_ALL,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout.splitlines()
-
-
-def surroundings():
-    places = (HERE, HERE.parent, HERE.parents[1])
-    return {**os.environ, "PYTHONPATH": ":".join(map(str, places))}
-
-
-def listing(folder):
-    return sorted((str(path), path.lstat().st_size) for path in folder.rglob("*"))
+    return {one["name"]: one for one in found}
 
 
 def test_there_are_at_least_120_hostile_files():
