@@ -6,21 +6,19 @@ Networks", RAID 2018, arXiv:1805.12185.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from badrepair import levels
-from badrepair.errors import DataError, OptionError
+from badrepair.errors import OptionError, require_option
 from badrepair.models import inference, ranking
-from badrepair.models.augmentation import AUGMENTS, Augment
+from badrepair.models.augmentation import Augment
+from badrepair.models.judged import Training, held_out_of, train_judged
 from badrepair.models.pruner import ChannelPruner
 from badrepair.models.ranking import RANKS, Rank
 from badrepair.models.sites import AUTO
-from badrepair.models.training import Trainer
-from badrepair.models.tuning import fine_tune
 from badrepair.types import Dataset, RepairResult
 from badrepair.words import listed
 
@@ -107,23 +105,28 @@ class FinePruning:
 
     def __post_init__(self) -> None:
         names = bool(self.layers) and not isinstance(self.layers, str)
-        _require(names, "--layer", "that is a sequence of names", repr(self.layers))
-        _require(0 <= self.max_drop <= 1, "--max-drop", "in [0, 1]", self.max_drop)
-        _require(self.rank in RANKS, "--rank", f"of {', '.join(RANKS)}", self.rank)
-        _require(self.augment in AUGMENTS, "--augment", f"of {', '.join(AUGMENTS)}", self.augment)
-        _require(self.epochs >= 0, "--epochs", "0 or more", self.epochs)
-        _require(self.patience >= 0, "--patience", "0 or more", self.patience)
-        finite = 0 < self.learning_rate < math.inf
-        _require(finite, "--learning-rate", "above 0", self.learning_rate)
-        _require(self.tuning_batch >= 1, "--tuning-batch", "1 or more", self.tuning_batch)
-        _require(0 < self.held_out < 1, "--held-out", "in (0, 1)", self.held_out)
-        _require(self.batch_size >= 1, "--batch-size", "1 or more", self.batch_size)
-        _require(self.memory_mb >= 1, "--memory", "1 or more", self.memory_mb)
+        require_option(names, "--layer", "that is a sequence of names", repr(self.layers))
+        require_option(0 <= self.max_drop <= 1, "--max-drop", "in [0, 1]", self.max_drop)
+        require_option(self.rank in RANKS, "--rank", f"of {', '.join(RANKS)}", self.rank)
+        self._training()  # which checks its settings
+        require_option(0 < self.held_out < 1, "--held-out", "in (0, 1)", self.held_out)
+        require_option(self.batch_size >= 1, "--batch-size", "1 or more", self.batch_size)
+        require_option(self.memory_mb >= 1, "--memory", "1 or more", self.memory_mb)
         contrast = self.rank == "contrast"
-        _require(bool(self.poisoned) == contrast, "--rank", "contrast with --poisoned", self.rank)
+        fits = bool(self.poisoned) == contrast
+        require_option(fits, "--rank", "contrast with --poisoned", self.rank)
         if self.knee and self.bisect:
             problem = "expected one of --knee and --bisect, found both"
             raise OptionError("OptionInvalid", "--knee", problem, "the elbow needs the whole curve")
+
+    def _training(self) -> Training:
+        return Training(
+            epochs=self.epochs,
+            patience=self.patience,
+            learning_rate=self.learning_rate,
+            tuning_batch=self.tuning_batch,
+            augment=self.augment,
+        )
 
     def repair(self, model: keras.Model, clean: Dataset) -> RepairResult:
         """Return a repaired copy; the model passed in is left untouched."""
@@ -139,8 +142,7 @@ class FinePruning:
             clean: Labelled images.
             max_drops: The budgets that `finish` will be called with; `max_drop` if there are none.
         """
-        tuning, held_out = clean.split(1 - self.held_out, seed=self.seed)
-        _require_images(clean, tuning, held_out)
+        tuning, held_out = held_out_of(clean, self.held_out, seed=self.seed)
         pruner = ChannelPruner(
             model, self.layers, batch_size=self.batch_size, memory_bytes=self.memory_mb * 2**20
         )
@@ -229,45 +231,14 @@ class FinePruning:
         checkpoint: Checkpoint | None,
     ) -> Tuned:
         """Train in place with the pruned channels held at zero, and keep the best epoch."""
-        held_out = measured.held_out
-
-        answers = inference.answering(
-            model, held_out.images, batch_size=self.batch_size, label="held-out accuracy"
-        )
-
-        def judge() -> float:
-            return float(np.mean(answers() == held_out.labels))
-
-        trainer = Trainer(
+        return train_judged(
             model,
             measured.tuning,
-            learning_rate=self.learning_rate,
-            batch_size=self.tuning_batch,
+            measured.held_out,
+            self._training(),
             seed=self.seed,
-            held_at_zero=masks,
-            augment=self.augment,
-        )
-        return fine_tune(
-            trainer,
-            judge,
-            epochs=self.epochs,
             floor=floor,
-            patience=self.patience,
+            held_at_zero=masks,
             checkpoint=checkpoint,
+            batch_size=self.batch_size,
         )
-
-
-def _require_images(clean: Dataset, tuning: Dataset, held_out: Dataset) -> None:
-    if not len(tuning) or not len(held_out):
-        raise DataError(
-            "TooFewImages",
-            clean.name,
-            f"expected clean images to tune on and others to choose with, found {len(tuning)}"
-            f" and {len(held_out)}",
-            "give more clean images, or another --held-out",
-        )
-
-
-def _require(holds: bool, option: str, expected: str, found: Any) -> None:
-    if not holds:
-        raise OptionError("OptionInvalid", option, f"expected a value {expected}, found {found}")

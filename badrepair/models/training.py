@@ -42,6 +42,8 @@ class Trainer:
         seed: Fixes the order of the images, augmentation and dropout, pass by pass.
         held_at_zero: Variables with masks; a weight is zero after every step where its mask is.
         augment: How the images are varied before each step.
+        decay_over: After how many passes Adam's step has fallen to zero, along half a cosine;
+            None keeps it.
     """
 
     def __init__(
@@ -54,12 +56,14 @@ class Trainer:
         seed: int,
         held_at_zero: Sequence[Mask] = (),
         augment: Augment = "none",
+        decay_over: int | None = None,
     ) -> None:
         self.model = model
         self.held_at_zero = held_at_zero
         self._dataset = dataset
         self._batch_size = batch_size
         self._seed = seed
+        self._learning_rate, self._decay_over = learning_rate, decay_over
         self._optimizer = keras.optimizers.Adam(learning_rate)
         self._optimizer.build(model.trainable_variables)
         self._step = self._compiled_step(augment)
@@ -98,6 +102,7 @@ class Trainer:
             rows = order[position * self._batch_size :][: self._batch_size]
             images = np.asarray(self._dataset.images[rows], np.float32)
             labels = np.asarray(self._dataset.labels[rows], np.int64)
+            self._slow_down(number, position)
             self._step(images, labels, np.array([stream, position], np.int64))
             yield
 
@@ -115,6 +120,12 @@ class Trainer:
             yield from self.epoch(number)
             if after_epoch(number):
                 return
+
+    def _slow_down(self, number: int, position: int) -> None:
+        """Set Adam's step for one step of a pass: Loshchilov and Hutter, arXiv:1608.03983."""
+        if self._decay_over is not None:
+            part = (number - 1 + position / self._steps_a_pass()) / self._decay_over
+            self._optimizer.learning_rate = self._learning_rate * (1 + np.cos(np.pi * part)) / 2
 
     def _steps_a_pass(self) -> int:
         return -(-len(self._dataset) // self._batch_size)

@@ -38,30 +38,31 @@ class Tuned:
     stopped_early: bool
     broke_down: bool = False
 
-    def why(self, floor: float) -> str:
+    def why(self, floor: float, what: str = "fine-tuning") -> str:
         """Return the choice in one sentence.
 
         Args:
             floor: Accuracy below which no epoch was kept, in [0, 1].
+            what: What the training was for.
         """
         if self.broke_down:
-            return self._why_broken()
+            return self._why_broken(what)
         if not self.accuracies:
-            return "no fine-tuning was asked for"
+            return f"no {what} was asked for"
         if self.epoch == 0:
             return (
-                f"fine-tuning was undone: its best epoch has {percent(max(self.accuracies))} of the"
+                f"{what} was undone: its best epoch has {percent(max(self.accuracies))} of the"
                 f" held-out clean images right, below the budget's {percent(floor)}; a smaller"
                 " --learning-rate may help"
             )
         early = ", where it gained no more," if self.stopped_early else ""
         return (
-            f"fine-tuning ended after {counted(len(self.accuracies), 'epoch')}{early} and kept"
+            f"{what} ended after {counted(len(self.accuracies), 'epoch')}{early} and kept"
             f" epoch {self.epoch}: the best on the held-out clean images,"
             f" {percent(self.accuracies[self.epoch - 1])} right"
         )
 
-    def _why_broken(self) -> str:
+    def _why_broken(self, what: str) -> str:
         kept = "none before it was within the budget: it was undone"
         if self.epoch:
             found = percent(self.accuracies[self.epoch - 1])
@@ -69,7 +70,7 @@ class Tuned:
         elif not self.accuracies:
             kept = "it was undone"
         return (
-            f"fine-tuning diverged: epoch {len(self.accuracies) + 1} left weights that are no"
+            f"{what} diverged: epoch {len(self.accuracies) + 1} left weights that are no"
             f" numbers, and {kept}; a smaller --learning-rate may help"
         )
 

@@ -13,7 +13,8 @@ from keras import layers
 from networks import GRAPHS, fill
 
 from badrepair.models.pruner import ChannelPruner
-from badrepair.models.training import train
+from badrepair.models.surgery import copy_model
+from badrepair.models.training import Trainer, train
 from badrepair.types import Dataset
 
 SETTINGS = {"epochs": 2, "learning_rate": 0.01, "batch_size": 10, "seed": 0}
@@ -215,3 +216,33 @@ def test_a_gradient_that_is_no_number_leaves_pruned_weights_at_zero():
     trained(model, one_pixel(np.inf, labels=[1]), held_at_zero=[(kernel, mask)])
     assert np.isnan(kernel.numpy()[0, 0])
     assert kernel.numpy()[0, 1] == 0
+
+
+def test_the_step_falls_along_half_a_cosine_and_starts_where_it_was_set():
+    model = two_scores(HEADS["logits"])
+    data = one_pixel(0, 1, labels=[0, 1])
+    trainer = Trainer(model, data, learning_rate=0.1, batch_size=len(data), seed=0, decay_over=4)
+    steps = []
+    for number in range(1, 5):
+        for _ in trainer.epoch(number):
+            steps.append(float(trainer._optimizer.learning_rate))
+    # (1 + cos(pi k / 4)) / 2 for k = 0, 1, 2, 3.
+    np.testing.assert_allclose(steps, [0.1, 0.0853553, 0.05, 0.0146447], rtol=1e-5)
+
+
+def test_a_run_taken_up_again_goes_on_with_the_step_that_it_would_have_had():
+    model = two_scores(HEADS["logits"])
+    data = one_pixel(*range(20), labels=[0, 1] * 10)
+
+    def trainer_of(network):
+        return Trainer(network, data, learning_rate=0.01, batch_size=8, seed=0, decay_over=4)
+
+    whole, first = copy_model(model), copy_model(model)
+    trainer_of(whole).run(range(1, 5), lambda epoch: None)
+    before = trainer_of(first)
+    before.run(range(1, 3), lambda epoch: None)
+    after = trainer_of(first)
+    after.restore(before.state())
+    after.run(range(3, 5), lambda epoch: None)
+    for one, other in zip(whole.get_weights(), first.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
