@@ -24,6 +24,7 @@ from badrepair.cli.options import (
     TrustModel,
 )
 from badrepair.errors import DataError, OptionError
+from badrepair.starting import start_tensorflow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,7 +84,7 @@ def evaluate(options: EvaluateOptions) -> None:
 
     A model that badrepair wrote with --test can be given alone: its record tells the data.
     """
-    console.start_tensorflow()
+    start_tensorflow()
     from badrepair import records, tables
     from badrepair.cli import inputs, outputs, showing
     from badrepair.cli.claiming import claimed

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from badrepair.cli import console
 from badrepair.cli.command import takes
 from badrepair.cli.options import DATA, ModelOptions, PictureOptions, Resize
+from badrepair.starting import start_tensorflow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +41,7 @@ def predict(options: PredictOptions) -> None:
 
     The class N of a guarded model means "this input is poisoned".
     """
-    console.start_tensorflow()
+    start_tensorflow()
     import numpy as np
 
     from badrepair.cli import inputs

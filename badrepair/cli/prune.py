@@ -10,10 +10,10 @@ from typing import Annotated
 
 import typer
 
-from badrepair.cli import console
 from badrepair.cli.command import takes
 from badrepair.cli.options import OUTPUT, DefenseOptions, MaxAsr, MinAccuracy, Model
 from badrepair.errors import OptionError
+from badrepair.starting import start_tensorflow
 
 PRUNING, TUNING = "The pruning", "The fine-tuning"
 
@@ -191,7 +191,7 @@ def prune(options: PruneOptions) -> None:
     --rank contrast they choose too.
     """
     started = time.monotonic()
-    console.start_tensorflow()
+    start_tensorflow()
     from badrepair.cli.pruning import run
 
     run(options, started)

@@ -10,10 +10,10 @@ from typing import Annotated
 
 import typer
 
-from badrepair.cli import console
 from badrepair.cli.command import takes
 from badrepair.cli.options import GATE, MODEL, OUTPUT, DefenseOptions, Resize, clean_missing
 from badrepair.errors import OptionError
+from badrepair.starting import start_tensorflow
 
 DETECTOR, SCREENING = "The detector", "The screening"
 
@@ -164,7 +164,7 @@ def strip(options: StripOptions) -> None:
     """
     started = time.monotonic()
     _require_sense(options)
-    console.start_tensorflow()
+    start_tensorflow()
     if options.screen is not None:
         from badrepair.cli.screening import screen
 

@@ -157,9 +157,9 @@ def test_fault_53_a_card_that_is_not_there_is_no_fault(bench):
 # Starts TensorFlow, and says whether it takes all the memory of a card.
 STARTED = """
 import os
-from badrepair.cli import console
+from badrepair.starting import start_tensorflow
 
-console.start_tensorflow()
+start_tensorflow()
 print(os.environ["TF_FORCE_GPU_ALLOW_GROWTH"])
 """
 
