@@ -118,7 +118,7 @@ class Family:
 
 
 SMALL = {
-    "DeepID": Family(lambda: deepid.build(12), "conv_4", "conv_4"),
+    "DeepID": Family(lambda: deepid.build(classes=12), "conv_4", "conv_4"),
     "small CNN": Family(lambda: small_cnn.build(classes=CLASSES), "conv_3", "pool_3"),
     "VGG": Family(vgg, "conv2_1", "pool2"),
     "ResNet-20": Family(resnet20, "s2b2_2", "s2b2_2_norm", ("s2b2_2_norm",), "s2b2_add"),

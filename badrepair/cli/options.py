@@ -72,7 +72,7 @@ Arch = Annotated[
     str | None,
     typer.Option(
         metavar="NAME|FILE",
-        help="Architecture of a weights-only file: deepid, small-cnn, JSON or a model file.",
+        help="Of a weights-only file: deepid, resnet20, small-cnn, vgg8, JSON or a model file.",
         rich_help_panel=MODEL,
     ),
 ]

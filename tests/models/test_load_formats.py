@@ -152,7 +152,7 @@ def test_the_type_policy_of_a_network_is_kept(tmp_path, policy):
     assert loaded.layers[-1].dtype_policy.name == policy
 
 
-@pytest.mark.parametrize("name", ["deepid", "small-cnn"])
+@pytest.mark.parametrize("name", ["deepid", "resnet20", "small-cnn", "vgg8"])
 @pytest.mark.parametrize("given", [True, False])
 def test_weights_of_a_built_in_network_need_no_description(tmp_path, name, given):
     model = architectures.get(name).build(classes=7)

@@ -121,7 +121,7 @@ def test_a_text_or_a_config_beyond_all_measure_is_refused(tmp_path):
 def test_weights_alone_that_fit_nothing_known_ask_for_a_network(tmp_path):
     error = refusal(write_weights_only(tmp_path / "w.h5", small_weights()))
     assert error.code == "ConfigMissing"
-    assert error.hint == "--arch NAME|FILE; built in: deepid, small-cnn"
+    assert error.hint == "--arch NAME|FILE; built in: deepid, resnet20, small-cnn, vgg8"
 
 
 def test_weights_alone_beside_other_weights_is_a_contradiction(tmp_path):
@@ -137,7 +137,7 @@ def test_weights_alone_describe_no_network_for_another_file(tmp_path):
 
 def test_an_unknown_network_name_lists_the_known_ones(tmp_path):
     path = write_weights_only(tmp_path / "w.h5", small_weights())
-    with pytest.raises(OptionError, match="one of deepid, small-cnn, found resnet"):
+    with pytest.raises(OptionError, match="one of deepid, resnet20, small-cnn, vgg8, found resnet"):
         load_model(path, arch="resnet")
 
 

@@ -125,7 +125,7 @@ def test_layers_that_tf2onnx_alone_does_not_get_right_answer_alike(name):
 
 def test_deepid_answers_alike():
     images = np.random.default_rng(4).uniform(size=(7, *deepid.INPUT_SHAPE))
-    assert_alike(deepid.build(12), images)
+    assert_alike(deepid.build(classes=12), images)
 
 
 def test_an_entropy_guard_around_deepid_answers_alike():
@@ -133,7 +133,7 @@ def test_an_entropy_guard_around_deepid_answers_alike():
     overlays, images = pictures[:3], pictures[3:]
     every = staging.all_at_once(3)
     guard = guards.entropy_guard(
-        deepid.build(12), overlays, weights=(1.0, 1.0), stages=every, threshold_bits=1.0
+        deepid.build(classes=12), overlays, weights=(1.0, 1.0), stages=every, threshold_bits=1.0
     )
     assert_alike(guard, images)
 

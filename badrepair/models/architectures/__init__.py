@@ -15,8 +15,12 @@ if TYPE_CHECKING:
 class Architecture(Protocol):
     """What a module of this package offers."""
 
-    def build(self, *args: Any, **kwargs: Any) -> keras.Model:
-        """Return an untrained network; Any, since every network has its own sizes."""
+    def build(self, input_shape: tuple[int, ...] = ..., classes: int = ...) -> keras.Model:
+        """Return an untrained network for images (H, W, C) and so many classes.
+
+        Raises:
+            ValueError: The images are too small for its layers.
+        """
 
     def fit(self, shapes: Mapping[str, tuple[tuple[int, ...], ...]]) -> keras.Model | None:
         """Return an untrained network that takes weights of these shapes, or None.

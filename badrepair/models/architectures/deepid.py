@@ -21,13 +21,14 @@ CLASSES = 1283
 CODE = 160
 
 
-def build(classes: int = CLASSES) -> keras.Model:
-    """Return the untrained network; it takes (N, 55, 47, 3).
+def build(input_shape: tuple[int, int, int] = INPUT_SHAPE, classes: int = CLASSES) -> keras.Model:
+    """Return the untrained network.
 
     Args:
+        input_shape: (H, W, C) of an image, of which H and W are 25 or more.
         classes: Number of identities.
     """
-    image = keras.Input(INPUT_SHAPE, name="input")
+    image = keras.Input(input_shape, name="input")
     x = image
     for index, (channels, size) in enumerate(((20, 4), (40, 3), (60, 3)), start=1):
         x = layers.Conv2D(channels, size, activation="relu", name=f"conv_{index}")(x)
@@ -46,5 +47,5 @@ def fit(shapes: Mapping[str, tuple[tuple[int, ...], ...]]) -> keras.Model | None
     output = shapes.get("output", ())
     if len(output) != 2 or len(output[1]) != 1:
         return None
-    model = build(output[1][0])
+    model = build(classes=output[1][0])
     return model if shapes_of(model) == dict(shapes) else None

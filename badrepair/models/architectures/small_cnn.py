@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import keras
 from keras import layers
 
-from badrepair.models.weights import shapes_of
+from badrepair.models.fitting import for_square_images
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 CHANNELS = (16, 32, 64)
-# Three poolings by two: how many pixels of the image stand for one at the end.
-SHRINK = 2 ** len(CHANNELS)
 
 
 def build(input_shape: tuple[int, int, int] = (24, 24, 1), classes: int = 10) -> keras.Model:
@@ -39,16 +36,5 @@ def build(input_shape: tuple[int, int, int] = (24, 24, 1), classes: int = 10) ->
 
 
 def fit(shapes: Mapping[str, tuple[tuple[int, ...], ...]]) -> keras.Model | None:
-    """Return the network of the sizes that the weights tell, or None if they are not its.
-
-    Pooling drops what is over a multiple of eight, so the weights of a 28x28 network are those
-    of a 24x24 one: the smallest square image is taken.
-    """
-    kernels = {name: own[0] for name, own in shapes.items() if len(own) == 2 and own[0]}
-    if not {"conv_1", "fc_1", "output"} <= kernels.keys() or len(kernels["conv_1"]) != 4:
-        return None
-    side = SHRINK * math.isqrt(kernels["fc_1"][0] // CHANNELS[-1])
-    if not side:
-        return None
-    model = build((side, side, kernels["conv_1"][2]), kernels["output"][-1])
-    return model if shapes_of(model) == dict(shapes) else None
+    """Return the network of the sizes that the weights tell, or None if they are not its."""
+    return for_square_images(build, shapes, poolings=len(CHANNELS), channels=CHANNELS[-1])
