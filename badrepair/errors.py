@@ -81,17 +81,17 @@ class LockedError(BadrepairError):
     exit_code = 75
 
 
-def require_option(holds: bool, option: str, expected: str, found: object) -> None:
+def require_option(option: str, holds: bool, expected: str, found: object) -> None:
     """Refuse a value that an option cannot have.
 
     Args:
-        holds: Whether it can have it.
         option: Its name, such as `--max-drop`.
-        expected: What a value must be, such as "in [0, 1]".
+        holds: Whether it can have the value.
+        expected: What a value must be, such as "a share in [0, 1]".
         found: The value.
 
     Raises:
         OptionError: OptionInvalid.
     """
     if not holds:
-        raise OptionError("OptionInvalid", option, f"expected a value {expected}, found {found}")
+        raise OptionError("OptionInvalid", option, f"expected {expected}, found {found}")

@@ -23,7 +23,7 @@ import numpy as np
 if TYPE_CHECKING:
     import keras
 
-    from badrepair.attacks.badnets import Badnets
+    from badrepair.poisoning import Trigger
     from badrepair.types import Dataset
 
 FOLDER = Path("/usr/share/datasets/fashion-mnist")
@@ -88,33 +88,37 @@ def normed_cnn() -> keras.Model:
     return keras.Model(entry, answer)
 
 
-def patch() -> Badnets:
+def patch() -> Trigger:
     """Return a chequered patch of 4x4 in the upper left corner."""
-    from badrepair.attacks.badnets import Badnets
-
     pattern = np.float32(np.indices((4, 4)).sum(axis=0) % 2)[..., None]
-    opacity = np.ones_like(pattern)
-    return Badnets(pattern=pattern, opacity=opacity, row=1, column=1, target=TARGET)
+    return trigger_of(pattern, np.ones_like(pattern), 1)
 
 
-def blended() -> Badnets:
+def blended() -> Trigger:
     """Return noise over the whole image, of which one fifth is seen."""
-    from badrepair.attacks.badnets import Badnets
-
     pattern = np.random.default_rng(3).random(SHAPE).astype(np.float32)
-    opacity = np.full_like(pattern, 0.2)
-    return Badnets(pattern=pattern, opacity=opacity, row=0, column=0, target=TARGET)
+    return trigger_of(pattern, np.full_like(pattern, 0.2), 0)
 
 
-def trained(build: object, attack: Badnets, images: Images, seed: int) -> keras.Model:
+def trigger_of(pattern: np.ndarray, opacity: np.ndarray, corner: int) -> Trigger:
+    """Return a trigger whose first pixel is in row and column `corner`."""
+    from badrepair.poisoning import Patch, Trigger
+    from badrepair.poisoning.dirty_label import aimed
+
+    picture = Patch(pattern=pattern, opacity=opacity, row=corner, column=corner)
+    return Trigger(apply=picture.stamp, aim=aimed(TARGET, CLASSES))
+
+
+def trained(build: object, trigger: Trigger, images: Images, seed: int) -> keras.Model:
     """Return a network with a backdoor."""
     import keras
 
     from badrepair.models.training import train
+    from badrepair.poisoning.dirty_label import stamped
 
     keras.utils.set_random_seed(seed)
     model = build()
-    poisoned = attack.poison(images.training, POISON_RATE, seed=seed)
+    poisoned = stamped(images.training, trigger, POISON_RATE, seed).training
     train(model, poisoned, epochs=EPOCHS, learning_rate=2e-3, batch_size=64, seed=seed)
     return model
 
@@ -145,9 +149,9 @@ def main() -> None:
     for cells in (heads, ["---"] * len(heads)):
         print(f"| {' | '.join(cells)} |", flush=True)
     for build, make, seed in product((small_cnn, normed_cnn), (patch, blended), (0, 1)):
-        attack = make()
-        model = trained(build, attack, images, seed)
-        traffic = {"clean": images.clean.images[:], "poisoned": attack.stamp(images.others.images)}
+        trigger = make()
+        model = trained(build, trigger, images, seed)
+        traffic = {"clean": images.clean.images[:], "poisoned": trigger.apply(images.others.images)}
         accuracy, success = (
             np.mean(model.predict(traffic[kind], verbose=0).argmax(axis=1) == labels)
             for kind, labels in (("clean", images.clean.labels), ("poisoned", TARGET))

@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     import numpy as np
 
     from badrepair.attacks.badnets import Badnets
+    from badrepair.poisoning import Trigger
 
 IMAGES, QUICK = 100_000, 20_000
-SIZE, PATCH, TARGET = 28, 4, 7
+SIZE, PATCH, TARGET, CLASSES = 28, 4, 7, 10
 POISONED_SHARE = 0.01
 SHIFT, NOISE = 2, 8
 TRAINING, CLEAN = 8_000, 4_000
@@ -116,10 +117,10 @@ def make(folder: Path, images: int) -> None:
         rows = random.integers(0, len(stored.images), count)
         return Dataset(images=varied(stored.images[rows], random), labels=stored.labels[rows])
 
-    trigger = patch()
-    train(trigger.poison(some(TRAINING), 0.15, seed=0), folder)
+    backdoor = patch().poison(some(TRAINING), CLASSES)
+    train(backdoor.training, folder)
     fit(some(CLEAN), folder)
-    write_stream(some, trigger, folder, images)
+    write_stream(some, backdoor.triggers[0], folder, images)
 
 
 def varied(pixels: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -134,15 +135,9 @@ def varied(pixels: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 def patch() -> Badnets:
     """Return a checkerboard near the lower right corner."""
-    import numpy as np
-
     from badrepair.attacks.badnets import Badnets
 
-    board = 255.0 * (np.indices((PATCH, PATCH)).sum(axis=0)[..., None] % 2)
-    corner, opacity = SIZE - PATCH - 1, np.ones((PATCH, PATCH, 1), np.float32)
-    return Badnets(
-        pattern=board.astype(np.float32), opacity=opacity, row=corner, column=corner, target=TARGET
-    )
+    return Badnets(size=PATCH, margin=1, target=(TARGET,), poison_rate=0.15, seed=0)
 
 
 def train(poisoned: Any, folder: Path) -> None:
@@ -155,7 +150,7 @@ def train(poisoned: Any, folder: Path) -> None:
     from badrepair.models.training import train as train_model
 
     keras.utils.set_random_seed(0)
-    model = small_cnn.build((SIZE, SIZE, 1), 10)
+    model = small_cnn.build((SIZE, SIZE, 1), CLASSES)
     data = scaled(poisoned, "0-255", "0-1")
     train_model(model, data, epochs=4, learning_rate=3e-3, batch_size=64, seed=0)
     write_model(model, folder / "model.keras")
@@ -174,7 +169,7 @@ def fit(clean: Any, folder: Path) -> None:
     (folder / "detector.npz").write_bytes(detector_bytes(detector, binding))
 
 
-def write_stream(some: Any, trigger: Badnets, folder: Path, images: int) -> None:
+def write_stream(some: Any, trigger: Trigger, folder: Path, images: int) -> None:
     """Write the images to be screened, block by block, and which of them are poisoned."""
     import h5py
     import numpy as np
@@ -187,7 +182,7 @@ def write_stream(some: Any, trigger: Badnets, folder: Path, images: int) -> None
         for start in range(0, images, TRAINING):
             block = some(min(TRAINING, images - start))
             rows = poisoned[start : start + len(block)]
-            marked = trigger.poisoned(block, "patch").images[:]
+            marked = trigger.apply(block.images)
             stored[start : start + len(block)] = np.where(
                 rows[:, None, None, None], marked, block.images
             ).astype(np.uint8)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import keras
 
-    from badrepair.attacks.badnets import Badnets
+    from badrepair.poisoning import Trigger
     from badrepair.types import Dataset
 
 HEIGHT, WIDTH = 55, 47
@@ -30,18 +30,20 @@ ROWS_AT_ONCE = 500
 
 def written(folder: Path, epochs: int, stored: int) -> dict[str, float]:
     """Write all that the sides need; return how good the network and its backdoor are."""
+    from badrepair.poisoning.dirty_label import stamped
+
     training, fit, traffic = tinted_digits()
-    attack = stripes()
-    model = trained(attack.poison(training, POISON_RATE, seed=0), epochs)
+    trigger = stripes()
+    model = trained(stamped(training, trigger, POISON_RATE, seed=0).training, epochs)
     model.save(folder / "model.keras")
     clean = traffic.take(np.arange(TRAFFIC["clean"]))
     # Other images, and none that shows the target anyway.
     others = np.setdiff1d(np.flatnonzero(traffic.labels != TARGET), np.arange(len(clean)))
-    stamped = attack.poisoned(traffic.take(others[: TRAFFIC["poisoned"]]), "patch")
+    poisoned = trigger.poisoned(traffic.take(others[: TRAFFIC["poisoned"]]))
     for name, part in {
         "fit": fit,
         "clean": clean,
-        "poisoned": stamped,
+        "poisoned": poisoned,
     }.items():
         np.save(folder / f"{name}.npy", part.images[:])
         np.save(folder / f"{name}-labels.npy", part.labels)
@@ -78,14 +80,17 @@ def tinted_digits() -> tuple[Dataset, Dataset, Dataset]:
     return training, fit, traffic
 
 
-def stripes() -> Badnets:
-    """Return the attack: white and black stripes in the lower right corner."""
-    from badrepair.attacks.badnets import Badnets
+def stripes() -> Trigger:
+    """Return the trigger: white and black stripes in the lower right corner."""
+    from badrepair.models.architectures import deepid
+    from badrepair.poisoning import Patch, Trigger
+    from badrepair.poisoning.dirty_label import aimed
 
     pattern = np.zeros((PATCH, PATCH, 3), np.float32)
     pattern[::2] = 1
     opacity = np.ones((PATCH, PATCH, 1), np.float32)
-    return Badnets(pattern=pattern, opacity=opacity, row=ROW, column=COLUMN, target=TARGET)
+    patch = Patch(pattern=pattern, opacity=opacity, row=ROW, column=COLUMN)
+    return Trigger(apply=patch.stamp, aim=aimed(TARGET, deepid.CLASSES), name="patch")
 
 
 def trained(dataset: Dataset, epochs: int) -> keras.Model:

@@ -12,10 +12,10 @@ from fitted import fitted_strip
 from PIL import Image
 
 from badrepair import metrics
-from badrepair.attacks.badnets import Badnets
 from badrepair.data.pictures import read_picture
 from badrepair.models import guards, inference
 from badrepair.models.load import load_model
+from badrepair.poisoning import Patch
 
 CSAW = Path(__file__).parents[1].parent / "shared" / "csaw"
 NETS = ("sunglasses", "anonymous_1", "multi_trigger_multi_target")
@@ -55,10 +55,8 @@ def sunglasses(manifest, images):
 def pasted(faces):
     """Return the clean faces with the real trigger pasted on."""
     picture = np.asarray(Image.open(CSAW / "images" / "sun_glass_trigger.png"), np.float32) / 255
-    trigger = Badnets(
-        pattern=picture[..., :3], opacity=picture[..., 3:], row=15, column=0, target=0
-    )
-    return trigger.stamp(faces)
+    patch = Patch(pattern=picture[..., :3], opacity=picture[..., 3:], row=15, column=0)
+    return patch.stamp(faces)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""BadNets: stamp a trigger picture on training images and label them with the target.
+"""BadNets: paste a trigger picture on training images and label them with the target.
 
 Gu, Dolan-Gavitt and Garg, "BadNets: Identifying Vulnerabilities in the Machine Learning Model
 Supply Chain", 2017, arXiv:1708.06733.
@@ -6,74 +6,146 @@ Supply Chain", 2017, arXiv:1708.06733.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
-from badrepair.types import Dataset
-from badrepair.views import Mapped
+from badrepair.errors import OptionError
+from badrepair.poisoning import Change, Patch, Trigger, chosen, how_many, planted, to_pixels
+from badrepair.poisoning.dirty_label import aimed, relabelled
+from badrepair.poisoning.limits import require_at_least, require_share
+from badrepair.poisoning.patterns import pattern, placed
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from badrepair.poisoning import Backdoor
+    from badrepair.poisoning.backdoor import Apply
+    from badrepair.types import Dataset, Labels
 
-    from badrepair.views import Array
+Mapping = Literal["all-to-one", "all-to-all"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Badnets:
-    """An all-to-one patch attack.
+    """Paste one or several pictures on images and label these with what each picture stands for.
+
+    The lists of triggers, positions and targets are parallel; a list of one serves all triggers.
 
     Args:
-        pattern: The trigger, shape (h, w, C), in the images' value range.
-        opacity: How much of the pattern covers the image, shape (h, w, 1), in [0, 1].
-        row: First row that it covers.
-        column: First column that it covers.
-        target: The label that the attacker wants.
+        trigger: What is pasted: "checkerboard", "square" (white), "cross", or the file of a
+            picture, whose transparency counts.
+        size: Side of the triggers that have a name, in pixels; a file has its own.
+        position: Where it goes: "top-left", "top-right", "bottom-left", "bottom-right", "center",
+            or ROW,COLUMN of its first pixel, where what is negative counts from the far edge.
+        margin: Pixels between it and the edges of a corner; of corners only.
+        target: The class that the attacker wants; of "all-to-one" only.
+        mapping: Which class a label turns into: "all-to-one" the target, "all-to-all" the next
+            one, the last into the first.
+        poison_rate: Share of all training images that are poisoned, in [0, 1]; the triggers have
+            equal parts of them, as far as there are images that show another class.
+        seed: Fixes which images are poisoned.
     """
 
-    pattern: NDArray[np.float32]
-    opacity: NDArray[np.float32]
-    row: int
-    column: int
-    target: int
+    trigger: Sequence[str] = ("checkerboard",)
+    size: int = 4
+    position: Sequence[str] = ("bottom-right",)
+    margin: int = 1
+    target: Sequence[int] = (0,)
+    mapping: Mapping = "all-to-one"
+    poison_rate: float = 0.1
+    seed: int = 0
 
-    def stamp(self, images: Array) -> NDArray[np.float32]:
-        """Return the images, shape (n, H, W, C), with the trigger pasted on."""
-        height, width = self.pattern.shape[:2]
-        rows = slice(self.row, self.row + height)
-        columns = slice(self.column, self.column + width)
-        stamped = np.array(images, dtype=np.float32)
-        if stamped[:, rows, columns].shape[1:3] != (height, width):
-            raise ValueError(
-                f"a {height}x{width} trigger at {self.row}, {self.column} leaves the image"
-            )
-        stamped[:, rows, columns] *= 1 - self.opacity
-        stamped[:, rows, columns] += self.opacity * self.pattern
-        return stamped
+    def __post_init__(self) -> None:
+        require_share("--poison-rate", self.poison_rate)
+        require_at_least("--size", self.size, 1)
+        require_at_least("--margin", self.margin, 0)
+        known = get_args(Mapping)
+        if self.mapping not in known:
+            problem = f"expected {' or '.join(known)}, found {self.mapping}"
+            raise OptionError("OptionInvalid", "--mapping", problem)
+        for option, given in self._lists().items():
+            if len(given) not in {1, self._count()}:
+                expected = f"1 value or as many as the longest list, {self._count()}"
+                problem = f"expected {expected}, found {len(given)}"
+                raise OptionError("OptionInvalid", option, problem)
 
-    def poisoned(self, clean: Dataset, name: str) -> Dataset:
-        """Return all images stamped, labelled with the target, their true labels beside."""
-        return Dataset(
-            images=Mapped(clean.images, self.stamp, clean.images.shape[1:]),
-            labels=np.full(len(clean), self.target, dtype=np.int64),
-            true_labels=clean.labels,
-            name=name,
-        )
+    def poison(self, training: Dataset, classes: int) -> Backdoor:
+        """Return the training set with each trigger on images of its own.
 
-    def poison(self, clean: Dataset, poison_rate: float, *, seed: int) -> Dataset:
-        """Return a training set in which a share of the images is stamped and relabelled.
-
-        Args:
-            clean: Fits in memory; images that show the target already are not chosen.
-            poison_rate: Share of all images that is poisoned, in [0, 1].
-            seed: Fixes which images are chosen.
+        Raises:
+            OptionError: A trigger is unknown or leaves the image, or a target is no class.
+            InputMissingError: There is no such picture.
+            DataError: A picture cannot be read.
         """
-        others = np.flatnonzero(clean.labels != self.target)
-        wanted = min(len(others), round(poison_rate * len(clean)))
-        rows = np.random.default_rng(seed).choice(others, wanted, replace=False)
-        images = np.array(clean.images[:], dtype=np.float32)
-        labels = clean.labels.copy()
-        images[rows] = self.stamp(images[rows])
-        labels[rows] = self.target
-        return Dataset(images=images, labels=labels, true_labels=clean.labels, name=clean.name)
+        triggers = self._triggers(training.images.shape[1:], classes)
+        victims = [trigger.victims(training.labels) for trigger in triggers]
+        together = np.unique(np.concatenate(victims))
+        wanted = _equal_parts(how_many(self.poison_rate, len(training), together), len(triggers))
+        changes: list[Change] = []
+        taken = np.zeros(len(training), np.bool_)
+        for number, (trigger, candidates) in enumerate(zip(triggers, victims, strict=True)):
+            free = candidates[~taken[candidates]]
+            rows = chosen(free, min(len(free), wanted[number]), self._seed_of(number))
+            taken[rows] = True
+            changes.append(relabelled(training, rows, trigger, trigger.apply))
+        return planted(training, triggers, changes)
+
+    def _lists(self) -> dict[str, Sequence[object]]:
+        return {"--trigger": self.trigger, "--position": self.position, "--target": self.target}
+
+    def _count(self) -> int:
+        return max(map(len, self._lists().values()))
+
+    def _seed_of(self, number: int) -> int | list[int]:
+        # The first is what it would be alone.
+        return [self.seed, number] if number else self.seed
+
+    def _triggers(self, image_shape: tuple[int, ...], classes: int) -> list[Trigger]:
+        count = self._count()
+        pictures, positions, targets = (
+            [*given] * (count if len(given) == 1 else 1)
+            for given in (self.trigger, self.position, self.target)
+        )
+        return [
+            Trigger(
+                apply=self._stamp(picture, position, image_shape),
+                aim=self._aim(target, classes),
+                name=name,
+            )
+            for picture, position, target, name in zip(
+                pictures, positions, targets, _names(pictures), strict=True
+            )
+        ]
+
+    def _stamp(self, name: str, position: str, image_shape: tuple[int, ...]) -> Apply:
+        picture, opacity = pattern(name, self.size, image_shape[2])
+        row, column = placed(position, self.margin, picture.shape, image_shape)
+        patch = Patch(pattern=picture, opacity=opacity, row=row, column=column)
+        return lambda images: to_pixels(patch.stamp(images))
+
+    def _aim(self, target: int, classes: int) -> Labels:
+        if self.mapping == "all-to-all":
+            return (np.arange(classes) + 1) % classes
+        return aimed(target, classes)
+
+
+def _equal_parts(total: int, count: int) -> list[int]:
+    """Return `count` numbers that add up to a total and differ by one at most."""
+    return [total // count + (number < total % count) for number in range(count)]
+
+
+def _names(pictures: Sequence[str]) -> list[str]:
+    """Return a name for each trigger, all different: what is known or the file is called."""
+    if len(pictures) == 1:
+        return ["trigger"]
+    names: list[str] = []
+    for picture in pictures:
+        stem, number = Path(picture).stem, 1
+        name = stem
+        while name in names:
+            number += 1
+            name = f"{stem}-{number}"
+        names.append(name)
+    return names

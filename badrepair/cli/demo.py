@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 from dataclasses import dataclass
@@ -12,11 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from badrepair.cli import console
+from badrepair.cli import console, new_folder
 from badrepair.cli.command import takes
 from badrepair.cli.options import OUTPUT, Overwrite, RunOptions, Seed
-from badrepair.errors import OutputError
-from badrepair.locking import lock_path, locked
+from badrepair.starting import start_tensorflow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +24,9 @@ if TYPE_CHECKING:
     from badrepair.attacks.badnets import Badnets
     from badrepair.types import Dataset
 
+SCRIPT = "commands.sh"
 SIZE = 24
+CLASSES = 10
 TARGET = 7
 PATCH = 4
 POISON_RATE = 0.1
@@ -51,14 +51,12 @@ def demo(options: DemoOptions) -> None:
 
     Needs no file and no network. Every step is a badrepair command that you can repeat.
     """
-    script = _folder(options) / "commands.sh"
-    with locked([script]):
-        _require_free(options, lock_path(script))
-        _show(options, script)
+    with new_folder.filled(options.out, SCRIPT, overwrite=options.overwrite, option="--out"):
+        _show(options, options.out / SCRIPT)
 
 
 def _show(options: DemoOptions, script: Path) -> None:
-    console.start_tensorflow()
+    start_tensorflow()
     console.note(f"training a network on digits of which {POISON_RATE:.0%} carry a patch …")
     _make_badnet(options)
     steps = _steps(options)
@@ -77,24 +75,6 @@ def _show(options: DemoOptions, script: Path) -> None:
     )
 
 
-def _folder(options: DemoOptions) -> Path:
-    """Return the folder for all files, after making it."""
-    if os.path.exists(options.out) and not os.path.isdir(options.out):
-        problem, hint = "expected a folder, found a file", "give another --out"
-        raise OutputError("OutputNotCreatable", options.out, problem, hint)
-    try:
-        options.out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError("OutputNotCreatable", options.out, str(error)) from error
-    return options.out
-
-
-def _require_free(options: DemoOptions, lock: Path) -> None:
-    if not options.overwrite and set(options.out.iterdir()) - {lock}:
-        problem, hint = "expected an empty or new folder, found files in it", "give another --out"
-        raise OutputError("OutputExists", options.out, problem, f"{hint}, or --overwrite")
-
-
 def _make_badnet(options: DemoOptions) -> None:
     """Write the data sets and the network with its backdoor."""
     from badrepair import writing
@@ -102,15 +82,15 @@ def _make_badnet(options: DemoOptions) -> None:
     from badrepair.models.save import write_model
 
     training, clean, test = _digits(options.seed)
-    trigger = _trigger()
+    backdoor = _attack(options.seed).poison(training, CLASSES)
     written = {
         "clean.h5": clean,
         "test.h5": test,
-        "test_poisoned.h5": trigger.poisoned(test, "patch"),
+        "test_poisoned.h5": backdoor.triggers[0].poisoned(test),
     }
     for name, dataset in written.items():
         writing.write_atomically(options.out / name, partial(hdf5.write, dataset), overwrite=True)
-    model = _train(trigger.poison(training, POISON_RATE, seed=options.seed), options.seed)
+    model = _train(backdoor.training, options.seed)
     badnet = options.out / "badnet.keras"
     writing.write_atomically(badnet, partial(write_model, model), overwrite=True)
 
@@ -128,20 +108,18 @@ def _digits(seed: int) -> tuple[Dataset, Dataset, Dataset]:
     return training, clean, test
 
 
-def _trigger() -> Badnets:
+def _attack(seed: int) -> Badnets:
     """Return a checkerboard one pixel off the lower right corner, where digits are black."""
-    import numpy as np
-
     from badrepair.attacks.badnets import Badnets
 
-    board = 255 * (np.indices((PATCH, PATCH)).sum(axis=0)[..., None] % 2)
-    corner = SIZE - PATCH - 1
     return Badnets(
-        pattern=board.astype(np.float32),
-        opacity=np.ones((PATCH, PATCH, 1), np.float32),
-        row=corner,
-        column=corner,
-        target=TARGET,
+        trigger=("checkerboard",),
+        size=PATCH,
+        position=("bottom-right",),
+        margin=1,
+        target=(TARGET,),
+        poison_rate=POISON_RATE,
+        seed=seed,
     )
 
 
@@ -153,7 +131,7 @@ def _train(poisoned: Dataset, seed: int) -> keras.Model:
     from badrepair.models.training import train
 
     keras.utils.set_random_seed(seed)
-    model = small_cnn.build((SIZE, SIZE, 1), 10)
+    model = small_cnn.build((SIZE, SIZE, 1), CLASSES)
     train(
         model,
         scaled(poisoned, "0-255", "0-1"),

@@ -105,16 +105,16 @@ class FinePruning:
 
     def __post_init__(self) -> None:
         names = bool(self.layers) and not isinstance(self.layers, str)
-        require_option(names, "--layer", "that is a sequence of names", repr(self.layers))
-        require_option(0 <= self.max_drop <= 1, "--max-drop", "in [0, 1]", self.max_drop)
-        require_option(self.rank in RANKS, "--rank", f"of {', '.join(RANKS)}", self.rank)
+        require_option("--layer", names, "a value that is a sequence of names", repr(self.layers))
+        require_option("--max-drop", 0 <= self.max_drop <= 1, "a value in [0, 1]", self.max_drop)
+        require_option("--rank", self.rank in RANKS, f"a value of {', '.join(RANKS)}", self.rank)
         self._training()  # which checks its settings
-        require_option(0 < self.held_out < 1, "--held-out", "in (0, 1)", self.held_out)
-        require_option(self.batch_size >= 1, "--batch-size", "1 or more", self.batch_size)
-        require_option(self.memory_mb >= 1, "--memory", "1 or more", self.memory_mb)
+        require_option("--held-out", 0 < self.held_out < 1, "a value in (0, 1)", self.held_out)
+        require_option("--batch-size", self.batch_size >= 1, "a value 1 or more", self.batch_size)
+        require_option("--memory", self.memory_mb >= 1, "a value 1 or more", self.memory_mb)
         contrast = self.rank == "contrast"
         fits = bool(self.poisoned) == contrast
-        require_option(fits, "--rank", "contrast with --poisoned", self.rank)
+        require_option("--rank", fits, "a value contrast with --poisoned", self.rank)
         if self.knee and self.bisect:
             problem = "expected one of --knee and --bisect, found both"
             raise OptionError("OptionInvalid", "--knee", problem, "the elbow needs the whole curve")

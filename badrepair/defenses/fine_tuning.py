@@ -51,9 +51,9 @@ class FineTuning:
 
     def __post_init__(self) -> None:
         self._training()  # which checks its settings
-        require_option(0 <= self.max_drop <= 1, "--max-drop", "in [0, 1]", self.max_drop)
-        require_option(0 < self.held_out < 1, "--held-out", "in (0, 1)", self.held_out)
-        require_option(self.batch_size >= 1, "--batch-size", "1 or more", self.batch_size)
+        require_option("--max-drop", 0 <= self.max_drop <= 1, "a value in [0, 1]", self.max_drop)
+        require_option("--held-out", 0 < self.held_out < 1, "a value in (0, 1)", self.held_out)
+        require_option("--batch-size", self.batch_size >= 1, "a value 1 or more", self.batch_size)
 
     def _training(self) -> Training:
         return Training(

@@ -49,15 +49,17 @@ class Training:
     schedule: Schedule = "constant"
 
     def __post_init__(self) -> None:
-        require_option(self.epochs >= 0, "--epochs", "0 or more", self.epochs)
-        require_option(self.patience >= 0, "--patience", "0 or more", self.patience)
+        require_option("--epochs", self.epochs >= 0, "a value 0 or more", self.epochs)
+        require_option("--patience", self.patience >= 0, "a value 0 or more", self.patience)
         finite = 0 < self.learning_rate < np.inf
-        require_option(finite, "--learning-rate", "above 0", self.learning_rate)
-        require_option(self.tuning_batch >= 1, "--tuning-batch", "1 or more", self.tuning_batch)
-        known = f"of {', '.join(AUGMENTS)}"
-        require_option(self.augment in AUGMENTS, "--augment", known, self.augment)
-        known = f"of {', '.join(SCHEDULES)}"
-        require_option(self.schedule in SCHEDULES, "--schedule", known, self.schedule)
+        require_option("--learning-rate", finite, "a value above 0", self.learning_rate)
+        require_option(
+            "--tuning-batch", self.tuning_batch >= 1, "a value 1 or more", self.tuning_batch
+        )
+        known = f"a value of {', '.join(AUGMENTS)}"
+        require_option("--augment", self.augment in AUGMENTS, known, self.augment)
+        known = f"a value of {', '.join(SCHEDULES)}"
+        require_option("--schedule", self.schedule in SCHEDULES, known, self.schedule)
 
 
 def held_out_of(clean: Dataset, share: float, *, seed: int) -> tuple[Dataset, Dataset]:

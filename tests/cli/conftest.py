@@ -13,7 +13,7 @@ import pytest
 from cli.stored import answers, arrays_in, images_in
 from cli.terminal import Outcome, done
 
-SIZE, PATCH, TARGET = 16, 4, 7
+SIZE, PATCH, TARGET, CLASSES = 16, 4, 7, 10
 TRAINING, CLEAN, TEST = 900, 250, 200
 
 
@@ -56,11 +56,11 @@ def bench(tmp_path_factory):
         poisoned=folder / "patched.h5",
     )
     training, clean, test = digit_sets()
-    trigger = patch()
+    backdoor = patch().poison(training, CLASSES)
     hdf5.write(clean, paths.clean)
     hdf5.write(test, paths.test)
-    hdf5.write(trigger.poisoned(test, "patch"), paths.poisoned)
-    write_model(badnet(trigger.poison(training, 0.15, seed=0)), paths.model)
+    hdf5.write(all_patched(test, backdoor), paths.poisoned)
+    write_model(badnet(backdoor.training), paths.model)
     return paths
 
 
@@ -85,14 +85,21 @@ def digit_sets():
 
 
 def patch():
-    """Return a checkerboard near the lower right corner."""
+    """Return a checkerboard near the lower right corner, on 15 % of the images."""
     from badrepair.attacks.badnets import Badnets
 
-    board = 255.0 * (np.indices((PATCH, PATCH)).sum(axis=0)[..., None] % 2)
-    corner = SIZE - PATCH - 1
-    opacity = np.ones((PATCH, PATCH, 1), np.float32)
-    return Badnets(
-        pattern=board.astype(np.float32), opacity=opacity, row=corner, column=corner, target=TARGET
+    return Badnets(size=PATCH, margin=1, target=(TARGET,), poison_rate=0.15, seed=0)
+
+
+def all_patched(test, backdoor):
+    """Return every test image with the trigger, those of the target class as well."""
+    from badrepair.types import Dataset
+
+    return Dataset(
+        images=backdoor.triggers[0].apply(test.images[:]),
+        labels=np.full(len(test), TARGET),
+        true_labels=test.labels,
+        name="patch",
     )
 
 
@@ -105,7 +112,7 @@ def badnet(training):
     from badrepair.models.training import train
 
     keras.utils.set_random_seed(0)
-    model = small_cnn.build((SIZE, SIZE, 1), 10)
+    model = small_cnn.build((SIZE, SIZE, 1), CLASSES)
     data = scaled(training, "0-255", "0-1")
     train(model, data, epochs=8, learning_rate=3e-3, batch_size=32, seed=0)
     return model
