@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from badrepair.detectors.fitted_strip import FittedStrip
     from badrepair.models.pruner import ChannelPruner
+    from badrepair.poisoning import Trigger
     from badrepair.types import Dataset, Labels
     from badrepair.views import Array
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 IMAGES_FOR_ACTIVATIONS = 1000
 SAMPLES = 6
 EXTREMES = 10
+PAIRS = 6
+_WHITE = 255.0
 
 
 def activations(
@@ -68,6 +71,33 @@ def samples(
                 "png": png(image, _white(image, input_range)),
             }
             for image, label, answer in zip(few.images[:], few.labels, answers, strict=True)
+        ]
+    return shown
+
+
+def pairs(triggers: Sequence[Trigger], clean: Dataset) -> list[dict[str, Any]]:
+    """Return a few images for every trigger, as they are and as the attacker leaves them.
+
+    Args:
+        triggers: Each shows on images that it is meant for.
+        clean: Images in 0..255.
+    """
+    shown = []
+    for trigger in triggers:
+        victims = clean.take(trigger.victims(clean.labels))
+        few = victims.take(_spread(len(victims), PAIRS))
+        stamped = trigger.poisoned(few)
+        shown += [
+            {
+                "set": trigger.name,
+                "label": int(label),
+                "target": int(target),
+                "clean": png(before, _WHITE),
+                "poisoned": png(after, _WHITE),
+            }
+            for before, after, label, target in zip(
+                few.images[:], stamped.images[:], few.labels, stamped.labels, strict=True
+            )
         ]
     return shown
 

@@ -10,11 +10,13 @@ import inspect
 import textwrap
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 from rich.text import Text
 
+from badrepair import registry
 from badrepair.cli import app
+from badrepair.cli.methods import summary_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,22 +37,51 @@ Results go to stdout, messages and progress to stderr. The exit codes are listed
 def page() -> str:
     """Return the whole of `cli.md`."""
     functions = {command.callback.__name__: command.callback for command in app.registered_commands}
-    group = app.registered_callback.callback
-    entries = [(name, _first_sentence(function)) for name, function in functions.items()]
-    commands = "\n".join(["Commands:", *(_entry(*entry) for entry in entries)])
-    sections = [_section("badrepair", group, "COMMAND [OPTIONS]...", commands)]
+    groups = {group.name: group.typer_instance.info for group in app.registered_groups}
+    entries = [(name, _first_sentence(function.__doc__)) for name, function in functions.items()]
+    entries += [(name, _first_sentence(group.help)) for name, group in groups.items()]
+    of_all = _entries("Commands", entries)
+    parts = _parts(
+        "badrepair [OPTIONS] COMMAND [OPTIONS]...", app.registered_callback.callback, of_all
+    )
+    sections = [_section("badrepair", parts)]
     for name, function in functions.items():
         arguments = [argument.metavar for argument in _declared(function, "ArgumentInfo").values()]
-        sections.append(_section(f"badrepair {name}", function, *arguments))
+        usage = " ".join([f"badrepair {name} [OPTIONS]", *arguments])
+        sections.append(_section(name, _parts(usage, function)))
+    for name, group in groups.items():
+        sections += _group(name, group)
     return "\n".join([HEAD, *sections])
 
 
-def _section(path: str, function: Callable[..., None], arguments: str = "", more: str = "") -> str:
-    usage = f"Usage: {path} [OPTIONS] {arguments}".rstrip()
+def _group(name: str, group: Any) -> Iterator[str]:
+    """Yield the section of a command with plug-ins, and one for what is each one's own."""
+    methods = {method: group.cls.function(method) for method in registry.names(group.cls.kind)}
+    entries = [(method, summary_of(group.cls.kind, method)) for method in methods]
+    shared = [panel for panel in _panels(methods["none"]) if not panel.startswith(group.cls.panel)]
+    words = [textwrap.fill(part, WIDTH) for part in group.help.split("\n\n")]
+    usage = f"Usage: badrepair {name} METHOD [OPTIONS]"
+    yield _section(name, [usage, *words, _entries("Methods", entries), *shared])
+    for method, function in methods.items():
+        usage, *rest = _parts(f"badrepair {name} {method} [OPTIONS]", function)
+        own = [part for part in rest if part.startswith(group.cls.panel)]
+        words = [part for part in rest if part not in _panels(function)]
+        title = f"{name} {method}"
+        yield _section(title, [usage, *words, *own, f"And the options of badrepair {name}."])
+
+
+def _parts(usage: str, function: Callable[..., None], *more: str) -> list[str]:
     words = [Text.from_markup(part).plain for part in inspect.getdoc(function).split("\n\n")]
-    parts = [usage, *(textwrap.fill(part, WIDTH) for part in words), *_panels(function), more]
-    title = path.rsplit(maxsplit=1)[-1]
+    filled = [textwrap.fill(part, WIDTH) for part in words]
+    return [f"Usage: {usage}", *filled, *_panels(function), *more]
+
+
+def _section(title: str, parts: list[str]) -> str:
     return f"## {title}\n\n```text\n" + "\n\n".join(filter(None, parts)) + "\n```\n"
+
+
+def _entries(title: str, entries: list[tuple[str, str]]) -> str:
+    return "\n".join([f"{title}:", *(_entry(*entry) for entry in entries)])
 
 
 def _panels(function: Callable[..., None]) -> list[str]:
@@ -85,19 +116,24 @@ def _option(parameter: inspect.Parameter, info: Any) -> str:
         notes.append("required")
     elif parameter.default not in (None, []) and kind is not bool:
         default = getattr(parameter.default, "value", parameter.default)
-        notes.append(f"default: {', '.join(default) if isinstance(default, list) else default}")
+        notes.append(
+            f"default: {', '.join(map(str, default)) if isinstance(default, list) else default}"
+        )
     return _entry(label, " ".join([info.help, *(f"[{note}]" for note in notes)]))
 
 
 def _plain_types(hint: Any) -> Iterator[type]:
     """Yield the classes in a hint such as `list[Path] | None`."""
-    if not get_args(hint):
+    if not get_args(hint) or get_origin(hint) is Literal:
         yield hint
+        return
     for part in get_args(hint):
         yield from _plain_types(part)
 
 
-def _values(kind: type) -> str:
+def _values(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return "|".join(get_args(kind))
     if issubclass(kind, Enum):
         return "|".join(member.value for member in kind)
     return {int: "INTEGER", float: "NUMBER"}.get(kind, "TEXT")
@@ -110,8 +146,8 @@ def _limits(info: Any) -> Iterator[str]:
         yield f"at most {info.max}"
 
 
-def _first_sentence(function: Callable[..., None]) -> str:
-    return " ".join(inspect.getdoc(function).split("\n\n")[0].split())
+def _first_sentence(text: str) -> str:
+    return " ".join(inspect.cleandoc(text).split("\n\n")[0].split())
 
 
 def _entry(name: str, meaning: str) -> str:

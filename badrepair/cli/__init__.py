@@ -12,6 +12,8 @@ import typer
 
 from badrepair import __version__
 from badrepair.cli import console, stopping
+from badrepair.cli.attack import attack
+from badrepair.cli.bench import bench
 from badrepair.cli.demo import demo
 from badrepair.cli.evaluate import evaluate
 from badrepair.cli.plot import plot
@@ -53,8 +55,9 @@ def badrepair(
     """
 
 
-for command in (demo, scan, prune, strip, evaluate, predict, plot):
+for command in (demo, scan, prune, strip, evaluate, predict, plot, bench):
     app.command()(command)
+app.add_typer(attack, name="attack")
 
 
 def main() -> None:

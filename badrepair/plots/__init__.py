@@ -20,6 +20,7 @@ from badrepair.plots.entropies import draw_entropies
 from badrepair.plots.error_rates import draw_error_rates
 from badrepair.plots.extremes import draw_extremes
 from badrepair.plots.overlays_used import draw_overlays_used
+from badrepair.plots.pairs import draw_pairs
 from badrepair.plots.roc import draw_roc
 from badrepair.plots.samples import draw_samples
 from badrepair.plots.superimposition import draw_superimposition
@@ -54,6 +55,7 @@ KINDS: Mapping[str, Kind] = {
     "error-rates": Kind(("figures", "entropies"), draw_error_rates),
     "extremes": Kind(("figures", "extremes"), draw_extremes),
     "overlays-used": Kind(("figures", "overlays_used"), draw_overlays_used),
+    "pairs": Kind(("figures", "pairs"), draw_pairs),
     "roc": Kind(("figures", "entropies", "poisoned"), draw_roc),
     "samples": Kind(("figures", "samples"), draw_samples),
     "superimposition": Kind(("figures", "superimposition"), draw_superimposition),

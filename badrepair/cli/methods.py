@@ -1,0 +1,144 @@
+"""A command with one sub-command a plug-in, whose options are the settings of the plug-in."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import importlib.util
+import inspect
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+from badrepair.cli import console
+from badrepair.cli.command import takes
+from badrepair.errors import BadrepairError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from badrepair.cli.options import RunOptions
+    from badrepair.registry import Kind
+    from badrepair.settings import Setting
+
+
+class Methods(TyperGroup):
+    """Finds the plug-ins of a kind; a class is loaded only once its command is asked for."""
+
+    kind: ClassVar[Kind]
+    options: ClassVar[type[RunOptions]]
+    panel: ClassVar[str]
+
+    @staticmethod
+    def run(method: str, options: Any) -> None:
+        """Do what the command is for with one plug-in."""
+        raise NotImplementedError
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of the plug-ins of the package."""
+        from badrepair import registry
+
+        return list(registry.names(self.kind))
+
+    def get_command(self, ctx: Any, name: str) -> Any:
+        """Return the command of a plug-in, of the package or the user's own."""
+        if ctx.resilient_parsing or name in ctx.meta.get("listed", ()):
+            return TyperCommand(name, short_help=summary_of(self.kind, name))
+        try:
+            return self._command(name)
+        except BadrepairError as error:
+            console.complain(str(error))
+            raise typer.Exit(error.exit_code) from error
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Show the help with a line for each plug-in, none of which is imported for it."""
+        ctx.meta["listed"] = self.list_commands(ctx)
+        super().format_help(ctx, formatter)
+
+    def _command(self, name: str) -> Any:
+        app = typer.Typer(
+            rich_markup_mode="rich", add_completion=False, pretty_exceptions_enable=False
+        )
+        app.command(name)(self.function(name))
+        return get_command(app)
+
+    @classmethod
+    def function(cls, name: str) -> Callable[..., None]:
+        """Return the function behind a plug-in's command, which tells its options."""
+        from badrepair import registry
+        from badrepair.settings import settings_of
+
+        plug_in = registry.load(cls.kind, name)
+        settings = settings_of(plug_in)
+        options = _with_settings(cls.options, settings, cls.panel)
+
+        def run(options: Any) -> None:
+            cls.run(name, options)
+
+        run.__name__ = name
+        run.__doc__ = _help_of(plug_in)
+        return takes(options)(run)
+
+
+def chosen_settings(plug_in: type, options: Any) -> dict[str, Any]:
+    """Return the settings of a plug-in that the options hold, as plain values."""
+    from badrepair.settings import settings_of
+
+    return {each.name: getattr(options, each.name) for each in settings_of(plug_in)}
+
+
+def summary_of(kind: Kind, name: str) -> str:
+    """Return the first line of a plug-in's module, without importing it."""
+    from badrepair.registry import PACKAGES
+
+    package = PACKAGES[kind].__name__
+    spec = importlib.util.find_spec(f"{package}.{name.replace('-', '_')}")
+    if spec is None or spec.origin is None:
+        return ""
+    with open(spec.origin, encoding="utf-8") as file:
+        said = ast.get_docstring(ast.parse(file.read())) or ""
+    return said.split("\n\n")[0].replace("\n", " ")
+
+
+def _help_of(plug_in: type) -> str:
+    """Return what a plug-in is, and the paper that it comes from."""
+    module = inspect.getmodule(plug_in)
+    words = inspect.cleandoc(getattr(module, "__doc__", None) or plug_in.__doc__ or "")
+    return "\n\n".join(words.split("\n\n")[:2])
+
+
+def _with_settings(
+    options: type[RunOptions], settings: tuple[Setting, ...], panel: str
+) -> type[RunOptions]:
+    """Return the options dataclass with a field for each setting."""
+    fields = [
+        (each.name, Annotated[_type_of(each), _option(each, panel)], _default_of(each))
+        for each in settings
+    ]
+    made: type[RunOptions] = dataclasses.make_dataclass(
+        options.__name__, fields, bases=(options,), frozen=True, kw_only=True
+    )
+    return made
+
+
+def _type_of(setting: Setting) -> Any:
+    kind: Any = Literal[setting.choices] if setting.choices else setting.kind
+    if setting.repeated:
+        return list[kind]
+    return kind | None if setting.optional else kind
+
+
+def _option(setting: Setting, panel: str) -> Any:
+    names = [setting.option] if setting.kind is bool and not setting.default else []
+    several = "; repeatable" * setting.repeated
+    text = setting.explanation.rstrip(".") + several + "."
+    return typer.Option(*names, help=text, rich_help_panel=panel)
+
+
+def _default_of(setting: Setting) -> Any:
+    if not setting.repeated:
+        return setting.default
+    values = list(setting.default)
+    return dataclasses.field(default_factory=lambda: list(values))
