@@ -15,8 +15,9 @@ from badrepair.cli import app
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-PAGES = (ROOT / "README.md", *sorted(DOCS.glob("*.md")))
+PAGES = (ROOT / "README.md", *sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("attacks/*.md")))
 COMMANDS = tuple(command.callback.__name__ for command in app.registered_commands)
+GROUPS = tuple(group.name for group in app.registered_groups)
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 INCLUDED = re.compile(r'--8<-- "([^"]+)"')
@@ -64,7 +65,7 @@ def test_the_page_of_the_command_has_every_option_that_help_shows(name):
     assert options <= set(re.findall(r"--[a-z][a-z-]+", section))
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", [*COMMANDS, *GROUPS])
 def test_every_command_is_shown_in_the_readme_and_on_a_page(name):
     in_readme = [words[0] for words in typed_commands(PAGES[0])]
     on_pages = [words[0] for page in PAGES[1:] for words in typed_commands(page)]
@@ -79,7 +80,12 @@ def test_the_commands_on_the_pages_are_found():
 @pytest.mark.parametrize("words", TYPED)
 def test_a_command_on_a_page_can_be_typed(words):
     group = typer.main.get_command(app)
-    if words[0] in group.commands:
+    if words[0] in GROUPS:
+        methods = group.commands[words[0]]
+        method = methods.get_command(methods.make_context(words[0], list(words[1:])), words[1])
+        method.make_context(words[1], list(words[2:]))
+        return
+    if words[0] in COMMANDS:
         group.commands[words[0]].make_context(words[0], list(words[1:]))
         return
     with pytest.raises(typer.Exit):
@@ -109,9 +115,9 @@ def headings(page):
     return {re.sub(r"[-\s]+", "-", title) for title in plain}
 
 
-@pytest.mark.parametrize("page", PAGES[1:], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES[1:], ids=lambda page: str(page.relative_to(DOCS)))
 def test_a_page_is_in_the_navigation(page):
-    assert f" {page.name}\n" in (ROOT / "mkdocs.yml").read_text("utf-8")
+    assert f" {page.relative_to(DOCS)}\n" in (ROOT / "mkdocs.yml").read_text("utf-8")
 
 
 def test_what_pages_include_is_there():
@@ -120,10 +126,12 @@ def test_what_pages_include_is_there():
 
 
 def test_every_figure_is_shown():
-    text = "".join(page.read_text("utf-8") for page in PAGES)
-    assert {f"figures/{path.name}" for path in (DOCS / "figures").iterdir()} <= set(
-        LINK.findall(text)
-    )
+    linked = {
+        (page.parent / link).resolve()
+        for page in PAGES
+        for link in LINK.findall(page.read_text("utf-8"))
+    }
+    assert {path.resolve() for path in (DOCS / "figures").iterdir()} <= linked
 
 
 def test_the_readme_has_the_table_that_was_measured():

@@ -1,5 +1,6 @@
 """Results as tables of text, and those as rich, CSV or Markdown."""
 
+from badrepair.tables.bench import bench_tables
 from badrepair.tables.cost import cost_table
 from badrepair.tables.detection import detection_table
 from badrepair.tables.evaluation import evaluation_overview, evaluation_table
@@ -21,6 +22,7 @@ __all__ = [
     "as_csv",
     "as_markdown",
     "as_rich",
+    "bench_tables",
     "cost_table",
     "detection_table",
     "estimate_cell",
