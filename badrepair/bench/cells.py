@@ -7,6 +7,7 @@ poisoned files opened, and nothing that they hold goes back into the defence.
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     )
 
 # Of what a defence chose, what is long or about the machine is no part of a result.
-LONGEST_LIST = 8
+LONGEST_CHOICE = 400
 
 
 def start() -> None:
@@ -203,7 +204,7 @@ def _short(choices: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_short(value: Any) -> bool:
-    return not isinstance(value, list | dict) or len(value) <= LONGEST_LIST
+    return len(json.dumps(value)) <= LONGEST_CHOICE
 
 
 def _digest(*arrays: Any) -> str:

@@ -157,7 +157,7 @@ class Cost:
     """What a cell took: the only part of a line that differs from run to run.
 
     Args:
-        seconds: Wall-clock time.
+        seconds: Processor time, which does not depend on what else the machine does.
         peak_mib: Most memory in use, in MiB; None where the system does not tell.
     """
 

@@ -42,7 +42,7 @@ class Expense:
     """What the cells of a defence took, those that are done.
 
     Args:
-        seconds: Median and highest wall-clock time.
+        seconds: Median and highest processor time.
         peak_mib: Median and highest of most memory in use; None where it is unknown.
     """
 

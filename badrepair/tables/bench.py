@@ -90,7 +90,10 @@ def expense_table(summary: Summary) -> Table:
         for one in _whole(summary)
         if one.expense is not None
     )
-    notes = ("Of a cell, measured while it ran: these alone differ from run to run.",)
+    notes = (
+        "Of a cell: s are seconds of one core, MiB the most memory at a time. These alone differ"
+        " from run to run.",
+    )
     return Table("Cost", columns, rows, notes)
 
 
