@@ -121,7 +121,7 @@ def test_no_result_of_a_defence_changes_when_the_poisoned_images_become_noise(
         assert results["before"]["attacks"][0]["attack_success_rate"]["n"] == n
 
 
-@pytest.mark.parametrize("method", set(DEFENSES) - {"none"})
+@pytest.mark.parametrize("method", [*DEFENSES][1:])
 def test_a_defence_is_made_where_there_is_no_test_and_no_poisoned_file(
     net, measured, method, tmp_path, monkeypatch
 ):
@@ -141,7 +141,7 @@ def test_a_defence_is_made_where_there_is_no_test_and_no_poisoned_file(
         cells.measure(job(method), copy)
 
 
-@pytest.mark.parametrize("method", set(DEFENSES) - {"none"})
+@pytest.mark.parametrize("method", [*DEFENSES][1:])
 def test_the_same_cell_gives_the_same_line_whatever_the_world_does(net, measured, method):
     keras.utils.set_random_seed(5)
     assert cells.measure(job(method), net) == measured(method)
