@@ -20,11 +20,9 @@ from badrepair.starting import start_tensorflow
 if TYPE_CHECKING:
     from badrepair.bench.engines import Engine
     from badrepair.bench.grid import Grid
-    from badrepair.bench.line import Line
     from badrepair.bench.running import Progress
 
 ENGINE = "Where it runs"
-REPORTS = ("leaderboard.md", "leaderboard.csv", "leaderboard.html")
 
 
 class EngineName(StrEnum):
@@ -145,44 +143,29 @@ def _engine(options: BenchOptions) -> Engine:
 
 def _report(grid: Grid, options: BenchOptions) -> None:
     """Write the reports of what there is, and print the tables."""
-    from badrepair import tables, writing
-    from badrepair.bench.flat import summary_csv, summary_json
-    from badrepair.bench.page import page
-    from badrepair.bench.summary import summarise
+    from badrepair import writing
+    from badrepair.bench.flat import summary_json
+    from badrepair.bench.reports import reports
+    from badrepair.bench.running import LINES
     from badrepair.cli import showing
 
-    lines = _lines(grid, options.output)
-    summary = summarise(lines, [cell.labels for cell in grid.cells])
-    shown = tables.bench_tables(summary)
-    command = shlex.join(["badrepair", "bench", options.grid.name, "-o", options.output.name])
-    html = page(summary, lines, title=grid.name, command=command, clean_images=grid.clean_images)
-    markdown = "\n".join(tables.as_markdown(table) for table in shown)
-    texts = dict(zip(REPORTS, (markdown, summary_csv(summary), html), strict=True))
-    contents = {options.output / name: text.encode() for name, text in texts.items()}
+    command = shlex.join(["badrepair", "bench", str(options.grid), "-o", str(options.output)])
+    made = reports(grid, options.output / LINES, command)
+    contents = {options.output / name: text.encode() for name, text in made.texts.items()}
     writing.write_together(contents, overwrite=True)
     if options.format is Format.csv:
-        print(texts["leaderboard.csv"].rstrip("\n"))
+        print(made.texts["leaderboard.csv"].rstrip("\n"))
     else:
-        showing.show(shown, summary_json(summary), options.format)
-
-
-def _lines(grid: Grid, folder: Path) -> list[Line]:
-    """Return the lines of the grid's cells, in its order."""
-    from badrepair.bench.ledger import Ledger
-    from badrepair.bench.line import Line
-    from badrepair.bench.running import LINES
-
-    path = folder / LINES
-    stored = Ledger(path).lines
-    keys = [cell.key for cell in grid.cells if cell.key in stored]
-    return [Line.from_json(stored[key], path) for key in keys]
+        showing.show(made.shown, summary_json(made.summary), options.format)
 
 
 def _how_far(progress: Progress, options: BenchOptions) -> str:
     """Return how far the grid is, what to type if it is not done, and where all is."""
+    from badrepair.bench.reports import NAMES
+
     said = f"{progress.done} of {progress.total} cells measured"
     if progress.failed:
         said += f", {progress.failed} failed: --retry-failed runs them again"
     if progress.missing:
         said += f", {progress.missing} missing: the same command goes on"
-    return f"{said}; wrote {', '.join(str(options.output / name) for name in REPORTS)}"
+    return f"{said}; wrote {', '.join(str(options.output / name) for name in NAMES)}"

@@ -126,7 +126,7 @@ def test_the_page_holds_the_grids_name_and_the_command_that_repeats_it(ran):
     _, path, folder = ran
     page = (folder / "leaderboard.html").read_text()
     assert "bars" in page
-    assert f"badrepair bench {path.name} -o out" in page
+    assert f"badrepair bench {path} -o {folder}" in page
 
 
 def test_a_second_run_runs_nothing_and_reports_the_same(ran):
