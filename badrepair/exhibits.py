@@ -28,6 +28,8 @@ IMAGES_FOR_ACTIVATIONS = 1000
 SAMPLES = 6
 EXTREMES = 10
 PAIRS = 6
+# As many as a figure shows.
+TRIGGERS = 12
 _WHITE = 255.0
 
 
@@ -79,11 +81,11 @@ def pairs(triggers: Sequence[Trigger], clean: Dataset) -> list[dict[str, Any]]:
     """Return a few images for every trigger, as they are and as the attacker leaves them.
 
     Args:
-        triggers: Each shows on images that it is meant for.
+        triggers: Each shows on images that it is meant for; those beyond a figure's are left out.
         clean: Images in 0..255.
     """
     shown = []
-    for trigger in triggers:
+    for trigger in triggers[:TRIGGERS]:
         victims = clean.take(trigger.victims(clean.labels))
         few = victims.take(_spread(len(victims), PAIRS))
         stamped = trigger.poisoned(few)

@@ -14,7 +14,8 @@ import numpy as np
 from badrepair import exhibits, plots, records
 from badrepair.data import hdf5
 from badrepair.models.save import model_bytes
-from badrepair.planted_names import CARD, CLEAN, MODEL, PAIRS, TEST, poisoned_name
+from badrepair.planted_names import CARD, CLEAN, MODEL, PAIRS, POISONED, TEST, poisoned_names
+from badrepair.planting import files_of
 from badrepair.poisoning.backdoor import SPARED
 
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ def contents(planted: Planted, folder: Path) -> tuple[dict[str, Any], Contents]:
     model = model_bytes(planted.model, folder / MODEL)
     truth = card(planted, model)
     data = {CLEAN: planted.clean, TEST: planted.test}
-    for dataset in planted.poisoned:
-        data[poisoned_name(dataset.name, len(planted.poisoned))] = dataset
+    names = poisoned_names([dataset.name for dataset in planted.poisoned])
+    data |= dict(zip(names, planted.poisoned, strict=True))
     files: Contents = {folder / MODEL: model}
     files |= {folder / name: partial(hdf5.write, dataset) for name, dataset in data.items()}
     if planted.poisoned:
@@ -60,21 +61,21 @@ def card(planted: Planted, model: bytes) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "recipe": planted.recipe.to_json(),
+        "inputs": [records.identity(path) for path in files_of(planted.recipe)],
         "classes": planted.report.classes,
         "images": {
             "training": len(backdoor.training),
             "poisoned": len(backdoor.poisoned),
+            "poison_rate": len(backdoor.poisoned) / len(backdoor.training),
             "cover": len(backdoor.covers),
             "clean": len(planted.clean),
             "test": len(planted.test),
         },
         "triggers": [
-            {
-                "name": trigger.name,
-                "file": poisoned_name(trigger.name, len(triggers)),
-                "target_of_class": _targets(trigger),
-            }
-            for trigger in triggers
+            {"name": trigger.name, "file": file, "target_of_class": _targets(trigger)}
+            for trigger, file in zip(
+                triggers, poisoned_names([one.name for one in triggers]), strict=True
+            )
         ],
         "measured": measured,
         "training": {
@@ -90,6 +91,19 @@ def card(planted: Planted, model: bytes) -> dict[str, Any]:
 def poisoned_files(card: dict[str, Any], folder: Path) -> list[PoisonedFile]:
     """Return the poisoned test files that a card names."""
     return [PoisonedFile(each["name"], folder / each["file"]) for each in card["triggers"]]
+
+
+def left_behind(folder: Path, files: Contents) -> list[Path]:
+    """Return what an earlier attack has left in a folder and this one does not write.
+
+    Args:
+        folder: Its files were written by `contents` before.
+        files: What is written now.
+    """
+    ours = (
+        path for path in folder.iterdir() if POISONED.fullmatch(path.name) or path.name == PAIRS
+    )
+    return [path for path in ours if path not in files and path.is_file()]
 
 
 def _targets(trigger: Trigger) -> list[int | None]:

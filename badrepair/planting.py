@@ -6,14 +6,15 @@ same recipe gives the same network.
 
 from __future__ import annotations
 
-from collections.abc import Mapping  # noqa: TC003 - the fields say it
+import os
+from collections.abc import Mapping, Sequence  # noqa: TC003 - the fields say it
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from badrepair import datasets, registry
+from badrepair import datasets, own_attacks, registry
 from badrepair.data import ranges
 from badrepair.errors import DataError, ModelError, require_option
 from badrepair.evaluation import evaluate
@@ -129,7 +130,9 @@ def plant(recipe: Recipe) -> Planted:
     training, validation = _training_parts(source, recipe)
     clean, test = _defender_parts(source, recipe)
     model = _untrained(recipe, source)
-    backdoor: Backdoor = attack.poison(training, source.classes)
+    backdoor = own_attacks.poisoned(attack, training, source.classes)
+    poisoned = tuple(trigger.poisoned(test) for trigger in backdoor.triggers)
+    _require_something(recipe, backdoor, poisoned)
     tuned = train_judged(
         model,
         in_unit_range(backdoor.training),
@@ -140,7 +143,6 @@ def plant(recipe: Recipe) -> Planted:
     )
     if tuned.broke_down:
         raise ModelError("TrainingDiverged", recipe.architecture, tuned.why(0.0, TRAINED))
-    poisoned = tuple(trigger.poisoned(test) for trigger in backdoor.triggers)
     report = evaluate(model, in_unit_range(test), [in_unit_range(data) for data in poisoned])
     return Planted(
         recipe=recipe,
@@ -152,6 +154,21 @@ def plant(recipe: Recipe) -> Planted:
         report=report,
         tuned=tuned,
     )
+
+
+def files_of(recipe: Recipe) -> list[Path]:
+    """Return the files and folders that a recipe names, each once."""
+    _, _, place = recipe.data.partition(":")
+    # A comma may be part of a name.
+    places = [place] if os.path.exists(place) else place.split(",")
+    listed = [one for value in recipe.settings.values() for one in _several(value)]
+    texts = (one for one in (recipe.architecture, *listed) if isinstance(one, str))
+    named = [*places, *(text for text in texts if Path(text).suffix)]
+    return [Path(name) for name in dict.fromkeys(named) if name and os.path.exists(name)]
+
+
+def _several(value: object) -> Sequence[object]:
+    return value if isinstance(value, list | tuple) else [value]
 
 
 def in_unit_range(dataset: Dataset) -> Dataset:
@@ -175,9 +192,11 @@ def _defender_parts(source: Source, recipe: Recipe) -> tuple[Dataset, Dataset]:
     order = stratified_order(source.test.labels, recipe.seed)
     clean, rest = order[: recipe.clean_images], order[recipe.clean_images :]
     measuring = rest[: recipe.test_images]
-    if not len(measuring):
-        problem = f"expected more than {recipe.clean_images} test images, found {len(order)}"
-        raise DataError("TooFewImages", source.name, problem, "give a smaller --clean-images")
+    if not len(measuring) or len(measuring) < (recipe.test_images or 0):
+        wanted = f"{recipe.clean_images} test images for the defender and {recipe.test_images or 1}"
+        problem = f"expected {wanted} or more to measure on, found {len(order)} in all"
+        hint = "give a smaller --clean-images or --test-images"
+        raise DataError("TooFewImages", source.name, problem, hint)
     return source.test.take(np.sort(clean)), source.test.take(np.sort(measuring))
 
 
@@ -186,6 +205,18 @@ def _first(dataset: Dataset, count: int, seed: int, option: str) -> Dataset:
         problem = f"expected {count} images, {dataset.name} has {len(dataset)}"
         raise DataError("TooFewImages", option, problem)
     return dataset.take(np.sort(stratified_order(dataset.labels, seed)[:count]))
+
+
+def _require_something(recipe: Recipe, backdoor: Backdoor, poisoned: Sequence[Dataset]) -> None:
+    """Refuse an attack that poisons nothing, or a trigger that no test image is for."""
+    if recipe.poison_rate and backdoor.triggers and not len(backdoor.poisoned):
+        problem = f"expected one poisoned image or more, {recipe.poison_rate} of"
+        problem += f" {len(backdoor.training)} training images is none"
+        raise DataError("TooFewImages", "--poison-rate", problem)
+    for data in poisoned:
+        if not len(data):
+            problem = f"expected test images that trigger {data.name} is for, found none"
+            raise DataError("TooFewImages", recipe.data, problem, "give more --test-images")
 
 
 def _untrained(recipe: Recipe, source: Source) -> keras.Model:
@@ -197,7 +228,10 @@ def _untrained(recipe: Recipe, source: Source) -> keras.Model:
         else _from_file(Path(recipe.architecture))
     )
     takes, answers = tuple(model.input_shape[1:]), int(model.output_shape[-1])
-    if takes != shape or answers != source.classes:
+    fits = len(takes) == len(shape) and all(
+        a in (None, b) for a, b in zip(takes, shape, strict=True)
+    )
+    if not fits or answers != source.classes:
         problem = (
             f"expected a network for images of {shape} and {source.classes} classes, found one"
             f" for {takes} and {answers}"

@@ -42,7 +42,8 @@ def load(kind: Kind, name: str, source: str | None = None) -> type:
 
     Raises:
         InputMissingError: There is no such file.
-        OptionError: There is no such plug-in, or the file has none.
+        OptionError: There is no such plug-in; or the file, or the package, has none that can be
+            used.
     """
     if own_methods.is_file_name(name):
         return own_methods.load(
@@ -54,8 +55,7 @@ def load(kind: Kind, name: str, source: str | None = None) -> type:
         return found
     declared = metadata.entry_points(group=f"badrepair.{kind}")
     if name in declared.names:
-        declared_class: type = declared[name].load()
-        return declared_class
+        return own_methods.declared(kind, declared[name])
     known = ", ".join((*names(kind), *sorted(declared.names)))
     raise OptionError("Unknown", name, f"expected one of the {kind} {known}")
 
@@ -67,7 +67,8 @@ def make(
 
     Raises:
         InputMissingError: There is no such file.
-        OptionError: There is no such plug-in or setting, or a value that cannot be.
+        OptionError: There is no such plug-in or setting, or a value that cannot be; or a class of
+            the user's own cannot be made.
     """
     return with_settings(load(kind, name, source), settings)
 

@@ -23,6 +23,8 @@ from badrepair.bench.line import (
     TriggerBefore,
     TriggerDetected,
 )
+from badrepair.bench.page import page
+from badrepair.bench.summary import summarise
 from badrepair.types import Estimate, Rate
 
 NETWORKS = (("digits", "small-cnn"), ("fashion-mnist", "resnet-20"))
@@ -203,6 +205,17 @@ def measured(where):
         rejected=None if rejected is None else round(rejected, 3),
         cost=(round(float(random.gamma(4, 3)), 2), round(700 + 60 * float(random.random()), 1)),
     )
+
+
+def page_of(lines, planned=(), **more):
+    """Return the page of some lines."""
+    return page(summarise(lines, planned), lines, **more)
+
+
+def realistic_page():
+    """Return the page of an unfinished run."""
+    cells = grid()
+    return page_of(realistic(cells), cells, title="quick", clean_images=500)
 
 
 def replace_defense(line, defense):

@@ -17,6 +17,8 @@ from readers import reader, showing
 
 from badrepair import exhibits
 from badrepair.models.pruner import ChannelPruner
+from badrepair.plots.parts import MOST_SETS
+from badrepair.poisoning.backdoor import SPARED, Trigger
 from badrepair.types import Dataset
 
 CLASSES = 2
@@ -165,6 +167,71 @@ def test_a_mix_brighter_than_white_is_shown_by_its_own_peak():
     # .8 + .8 is white; .4 + .8 is three quarters of it. The image itself stays in 0..1.
     assert decoded(panels[2]["png"])[0][:2] == [255, 191]
     assert decoded(panels[0]["png"])[0][:2] == [204, 102]
+
+
+def brighter(name, aim, by=50):
+    """Return a trigger that adds to every pixel."""
+    return Trigger(apply=lambda images: images + np.uint8(by), aim=np.array(aim), name=name)
+
+
+def greys(labels, first=0):
+    """Return images of 1x2 pixels, the first of the image's number and the second a hundred."""
+    images = np.full((len(labels), 1, 2, 1), 100, np.uint8)
+    images[:, 0, 0, 0] = first + np.arange(len(labels))
+    return Dataset(images=images, labels=np.array(labels))
+
+
+def told(found):
+    return [
+        (one["set"], one["label"], one["target"], decoded(one["clean"]), decoded(one["poisoned"]))
+        for one in found
+    ]
+
+
+def test_a_pair_is_a_victim_as_it_is_and_as_the_trigger_leaves_it():
+    # Class 0 is the target and class 2 is left alone.
+    found = exhibits.pairs([brighter("sun", [0, 0, SPARED])], greys([2, 1, 0, 1], first=10))
+    assert told(found) == [
+        ("sun", 1, 0, [[11, 100]], [[61, 150]]),
+        ("sun", 1, 0, [[13, 100]], [[63, 150]]),
+    ]
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_pairs_keep_their_colours():
+    images = np.array([1, 2, 3, 4, 5, 6], np.uint8).reshape(1, 1, 2, 3)
+    data = Dataset(images=images, labels=np.array([1]))
+    (pair,) = exhibits.pairs([brighter("sun", [0, 0])], data)
+    assert decoded(pair["clean"]) == [[[1, 2, 3], [4, 5, 6]]]
+    assert decoded(pair["poisoned"]) == [[[51, 52, 53], [54, 55, 56]]]
+
+
+def test_a_trigger_with_a_target_for_every_class_shows_each_of_them():
+    found = exhibits.pairs([brighter("sun", [1, 2, 0])], greys([0, 1, 2]))
+    assert [(pair["label"], pair["target"]) for pair in found] == [(0, 1), (1, 2), (2, 0)]
+
+
+def test_pairs_are_few_and_spread_over_the_victims_of_each_trigger():
+    # The odd rows are victims of the first trigger, 26 of them, the even ones of the second.
+    triggers = [brighter("sun", [0, 0]), brighter("moon", [1, 1], by=7)]
+    found = exhibits.pairs(triggers, greys([0, 1] * 26))
+    assert exhibits.PAIRS == 6
+    assert [pair["set"] for pair in found] == ["sun"] * 6 + ["moon"] * 6
+    shown = [decoded(pair["clean"])[0][0] for pair in found]
+    assert shown == [1, 11, 21, 31, 41, 51, 0, 10, 20, 30, 40, 50]
+    stamped = [decoded(pair["poisoned"])[0][0] for pair in found]
+    assert stamped == [51, 61, 71, 81, 91, 101, 7, 17, 27, 37, 47, 57]
+
+
+def test_no_more_triggers_are_shown_than_a_figure_takes():
+    triggers = [brighter(f"trigger {number}", [0, 0]) for number in range(MOST_SETS + 2)]
+    found = exhibits.pairs(triggers, greys([0, 1]))
+    assert [pair["set"] for pair in found] == [f"trigger {number}" for number in range(MOST_SETS)]
+
+
+def test_a_trigger_without_victims_has_no_pairs():
+    assert exhibits.pairs([brighter("sun", [SPARED, 1])], greys([0, 1])) == []
+    assert exhibits.pairs([], greys([0])) == []
 
 
 def bright(values, name="clean"):

@@ -8,13 +8,14 @@ import random
 
 import numpy as np
 import pytest
-from bars import CLASSES, SIDE, TEST, TRAINING, spec
+from bars import CLASSES, SIDE, TEST, TRAINING, bars, spec
 
+from badrepair import planting
 from badrepair.errors import DataError, InputMissingError, ModelError, OptionError
-from badrepair.models.architectures import small_cnn
-from badrepair.models.judged import Training
+from badrepair.models.architectures import resnet20, small_cnn
+from badrepair.models.judged import Training, train_judged
 from badrepair.models.save import write_model
-from badrepair.planting import Recipe, plant
+from badrepair.planting import Recipe, files_of, plant
 
 TARGET = 2
 QUICK = Training(epochs=12, patience=0, learning_rate=3e-3, tuning_batch=16)
@@ -142,7 +143,11 @@ def test_a_recipe_survives_json(recipe):
         ({"attack": "nothing", "settings": {}}, OptionError, "expected one of the attacks"),
         ({"settings": {"colour": 1}}, OptionError, "Badnets has no such setting"),
         ({"settings": {"target": [CLASSES]}}, OptionError, "--target"),
-        ({"clean_images": TEST}, DataError, f"more than {TEST} test images, found {TEST}"),
+        (
+            {"clean_images": TEST},
+            DataError,
+            f"for the defender and 1 or more to measure on, found {TEST} in all",
+        ),
         ({"training_images": 1000}, DataError, f"expected 1000 images, .* has {TRAINING}"),
         ({"training_images": 3}, DataError, "expected images to train on and others"),
         ({"data": "nothing"}, OptionError, "expected one of the data sets"),
@@ -151,6 +156,34 @@ def test_a_recipe_survives_json(recipe):
 def test_what_cannot_be_is_told_before_anything_is_trained(recipe, changes, error, found):
     with pytest.raises(error, match=found):
         plant(dataclasses.replace(recipe, **changes))
+
+
+def test_a_network_for_images_of_any_size_is_trained_on(recipe, tmp_path):
+    path = tmp_path / "any.keras"
+    write_model(resnet20.build((None, None, 1), CLASSES), path)
+    untouched = dataclasses.replace(QUICK, epochs=0)
+    planted = plant(dataclasses.replace(recipe, architecture=str(path), training=untouched))
+    assert planted.report.clean.accuracy.n == TEST - 60
+
+
+def test_an_attack_that_poisons_nothing_is_refused(recipe):
+    with pytest.raises(DataError, match=r"0\.001 of 228 training images is none"):
+        plant(dataclasses.replace(recipe, poison_rate=0.001))
+
+
+def test_a_trigger_that_no_test_image_is_for_is_refused(recipe):
+    few = {"source": [1], "target": TARGET}
+    one = dataclasses.replace(recipe, attack="tact", settings=few, test_images=1)
+    with pytest.raises(DataError, match="expected test images that trigger trigger is for"):
+        plant(one)
+
+
+def test_a_recipe_knows_the_files_that_it_names(recipe, tmp_path):
+    picture, other = tmp_path / "a.png", tmp_path / "b.png"
+    picture.write_bytes(b"")
+    settings = {"trigger": ["square", str(picture), str(picture), str(other)], "size": 3}
+    named = files_of(dataclasses.replace(recipe, settings=settings))
+    assert [path.name for path in named] == ["training.npz", "test.npz", "a.png"]
 
 
 @pytest.mark.parametrize(
@@ -173,3 +206,52 @@ def test_training_that_diverges_is_an_error_and_no_network(recipe):
     with pytest.raises(ModelError, match="training diverged") as caught:
         plant(dataclasses.replace(recipe, training=wild))
     assert caught.value.code == "TrainingDiverged"
+
+
+@pytest.fixture
+def trained(recipe, monkeypatch):
+    """Return a network that was not trained, and what its training would have been given."""
+    given = {}
+
+    def note(model, training, validation, how, **named):
+        given.update(model=model, training=training, validation=validation, how=how, **named)
+        return train_judged(model, training, validation, how, **named)
+
+    monkeypatch.setattr(planting, "train_judged", note)
+    untrained = dataclasses.replace(QUICK, epochs=0)
+    return plant(dataclasses.replace(recipe, training=untrained, seed=7)), given
+
+
+def above_the_trigger(dataset, white=1):
+    """Return the bytes of every image but for the rows that a trigger may cover."""
+    pixels = np.rint(dataset.images[:] * (255 / white)).astype(np.uint8)
+    return [image[: SIDE - 5].tobytes() for image in pixels]
+
+
+def test_clean_images_with_their_true_labels_that_nobody_trains_on_choose_the_epoch(trained):
+    planted, given = trained
+    images, labels = bars(TRAINING, 0)
+    label_of = {image.tobytes(): label for image, label in zip(images, labels, strict=True)}
+    validation = given["validation"]
+    pixels = np.rint(validation.images[:] * 255).astype(np.uint8)
+    assert len(validation) == 12
+    assert [label_of.get(image.tobytes()) for image in pixels] == validation.labels.tolist()
+    # Not even with a trigger on them.
+    chosen = set(above_the_trigger(validation))
+    assert not chosen & set(above_the_trigger(planted.backdoor.training, 255))
+    assert not chosen & set(above_the_trigger(planted.test, 255))
+
+
+def test_the_network_learns_the_poisoned_images_in_the_range_that_it_takes(trained):
+    planted, given = trained
+    training, poisoned = given["training"], planted.backdoor.training
+    assert given["model"] is planted.model
+    assert np.array_equal(training.images[:], poisoned.images[:] / np.float32(255))
+    assert np.array_equal(training.labels, poisoned.labels)
+    assert (training.labels[planted.backdoor.poisoned] == TARGET).all()
+
+
+def test_the_recipe_says_how_the_network_is_trained_and_with_which_seed(trained):
+    planted, given = trained
+    assert given["how"] is planted.recipe.training
+    assert given["seed"] == planted.recipe.seed == 7

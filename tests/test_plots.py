@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from badrepair import plots
+from badrepair.cli.plot import Kind
 from badrepair.errors import DataError, OptionError
 
 ENTROPIES = {
@@ -31,6 +32,7 @@ MAPS = {
 PIXEL = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVQI12P4//8/AAX+Av7czFnnAAAAAElFTkSuQmCC"
 )
+PAIR = {"set": "patch", "label": 1, "target": 0, "clean": PIXEL, "poisoned": PIXEL}
 RECORD = {
     "schema": 1,
     "curve": [{"pruned": 0, "accuracy": 1.0}, {"pruned": 1, "accuracy": 0.5}],
@@ -40,9 +42,10 @@ RECORD = {
         "activations": MAPS,
         "floor": FLOOR,
         "overlays_used": OVERLAYS_USED,
+        "pairs": [PAIR],
     },
 }
-HELD = ("activations", "curve", "entropies", "error-rates", "overlays-used", "roc")
+HELD = ("activations", "curve", "entropies", "error-rates", "overlays-used", "pairs", "roc")
 
 
 def changed(path, value):
@@ -68,9 +71,13 @@ def test_nothing_is_available_in_an_empty_record(record):
 
 def test_every_kind_that_the_command_promises_exists():
     assert tuple(plots.KINDS) == (
-        *("activations", "curve", "entropies", "error-rates", "extremes", "overlays-used", "roc"),
-        *("samples", "superimposition"),
+        *("activations", "curve", "entropies", "error-rates", "extremes", "overlays-used", "pairs"),
+        *("roc", "samples", "superimposition"),
     )
+
+
+def test_the_command_offers_every_kind():
+    assert {kind.value for kind in Kind} == set(plots.KINDS)
 
 
 def test_a_figure_that_is_not_in_the_record_names_those_that_are():
@@ -140,6 +147,16 @@ def test_an_unknown_kind_names_the_known_ones():
         ("activations", "figures.activations.order", [0, 1]),
         ("activations", "figures.activations.poisoned", {"patch": np.ones((3, 2, 2)).tolist()}),
         ("activations", "figures.activations.n", {"clean": -1}),
+        ("pairs", "figures.pairs", PAIR),
+        ("pairs", "figures.pairs", [PAIR, PIXEL]),
+        ("pairs", "figures.pairs.0.set", 3),
+        ("pairs", "figures.pairs.0.set", None),
+        ("pairs", "figures.pairs.0.label", -1),
+        ("pairs", "figures.pairs.0.label", "nine"),
+        ("pairs", "figures.pairs.0.target", 0.5),
+        ("pairs", "figures.pairs.0.target", None),
+        ("pairs", "figures.pairs.0.clean", [[0, 0]]),
+        ("pairs", "figures.pairs.0.poisoned", None),
     ],
 )
 def test_a_value_of_the_wrong_shape_is_named(kind, path, value):
@@ -161,11 +178,15 @@ def test_a_p_value_that_is_no_share_is_refused():
 
 
 @pytest.mark.parametrize("png", ["", "?", "aGVsbG8=", 3])
-@pytest.mark.parametrize("kind", ["samples", "superimposition"])
-def test_an_image_that_is_no_png_is_refused(kind, png):
-    shown = [{"set": "clean", "label": 0, "answer": 0, "title": "image", "png": png}]
-    with pytest.raises(DataError, match="RecordInvalid"):
+@pytest.mark.parametrize(
+    ("kind", "key"),
+    [("samples", "png"), ("superimposition", "png"), ("pairs", "clean"), ("pairs", "poisoned")],
+)
+def test_an_image_that_is_no_png_is_refused(kind, key, png):
+    shown = [{**PAIR, "answer": 0, "title": "image", key: png}]
+    with pytest.raises(DataError, match="RecordInvalid") as caught:
         plots.draw(kind, {"figures": {kind: shown}})
+    assert caught.value.where == f"record.figures.{kind}[0].{key}"
 
 
 def test_more_poisoned_sets_than_a_figure_can_show_are_refused():

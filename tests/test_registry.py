@@ -75,16 +75,75 @@ def test_listing_imports_no_plug_in_and_nothing_heavy():
     assert not imported & {"badrepair.defenses.strip", "badrepair.attacks.badnets", *heavy}
 
 
-def test_an_entry_point_of_another_package_is_a_plug_in(monkeypatch):
-    declared = metadata.EntryPoints(
-        [metadata.EntryPoint("theirs", "badrepair.defenses.strip:Strip", "badrepair.defenses")]
-    )
-    monkeypatch.setattr(metadata, "entry_points", lambda group: declared.select(group=group))
+@pytest.fixture
+def declare(monkeypatch):
+    """Return a function that declares a defence called theirs."""
+
+    def declared(value):
+        entries = metadata.EntryPoints([metadata.EntryPoint("theirs", value, "badrepair.defenses")])
+        monkeypatch.setattr(metadata, "entry_points", lambda group: entries.select(group=group))
+
+    return declared
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """Return a module of another package, which holds a text."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def written(text):
+        (tmp_path / "their_package.py").write_text(text)
+        return "their_package"
+
+    yield written
+    sys.modules.pop("their_package", None)
+
+
+def test_an_entry_point_of_another_package_is_a_plug_in(declare):
+    declare("badrepair.defenses.strip:Strip")
     assert registry.load("defenses", "theirs").__name__ == "Strip"
     with pytest.raises(OptionError, match="strip, theirs"):
         registry.load("defenses", "other")
     with pytest.raises(OptionError, match="one of the attacks"):
         registry.load("attacks", "theirs")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("import no_such_module_at_all", "cannot be imported: ModuleNotFoundError: No module"),
+        ("other = 1", "cannot be imported: AttributeError: "),
+        ("raise SystemExit(3)", "cannot be imported: SystemExit: 3"),
+        ("Theirs = 3", "expected a class with the method repair or fit, found 3"),
+        ("class Theirs: ...", "expected a class with the method repair or fit, found <class"),
+    ],
+)
+def test_an_entry_point_that_leads_to_no_method_is_told_with_its_value(
+    text, told, declare, package
+):
+    declare(f"{package(text)}:Theirs")
+    with pytest.raises(OptionError) as caught:
+        registry.load("defenses", "theirs")
+    assert caught.value.code == "MethodInvalid"
+    assert caught.value.where == "theirs (their_package:Theirs)"
+    assert caught.value.problem.startswith(told)
+
+
+def test_a_class_of_another_package_is_looked_at_like_one_of_a_file(declare, package):
+    text = (
+        "from dataclasses import dataclass\n@dataclass\nclass Theirs:\n    strength: int = 1\n"
+        "    def fit(self, model, clean): ...\n    def __post_init__(self): 1 / self.strength\n"
+    )
+    declare(f"{package(text)}:Theirs")
+    with pytest.raises(OptionError, match=r"theirs \(.*\): expected a field seed: int in Theirs"):
+        registry.load("defenses", "theirs")
+    del sys.modules["their_package"]
+    declare(
+        f"{package(text.replace('strength: int = 1', 'strength: int = 1; seed: int = 0'))}:Theirs"
+    )
+    assert registry.make("defenses", "theirs", {"seed": 2}).seed == 2
+    with pytest.raises(OptionError, match=r"\] their_package:Theirs: ZeroDivisionError: division"):
+        registry.make("defenses", "theirs", {"strength": 0})
 
 
 def test_a_plug_in_is_made_with_settings():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -10,7 +10,7 @@ import pytest
 
 from badrepair import registry
 from badrepair.errors import OptionError
-from badrepair.settings import PLAIN, settings_of, with_settings
+from badrepair.settings import PLAIN, plain, settings_of, with_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -103,11 +103,106 @@ def test_a_setting_that_there_is_not_is_refused_with_those_that_there_are():
         with_settings(Plugged, {"speed": 1})
 
 
+@dataclass(frozen=True, kw_only=True)
+class Several(Plugged):
+    """A plug-in with more of everything.
+
+    Args:
+        sizes: Of a factory.
+    """
+
+    sizes: Sequence[int] = field(default_factory=lambda: (1, 2))
+    listed: list[int] = field(default_factory=lambda: [3])
+    shares: tuple[float, ...] = (0.5,)
+    pair: tuple[int, str] = (1, "a")
+    perhaps: Sequence[int] | None = None
+    step: Literal[1, 2.5, True] = 1
+    word: Literal["a", None] = None
+    steps: tuple[Literal[1, 2], ...] = (1,)
+    made: int = field(default=0, init=False)
+
+
+MORE = {setting.name: setting for setting in settings_of(Several)}
+
+
+def test_a_default_can_come_of_a_factory():
+    assert MORE["sizes"].default == (1, 2)
+
+
+def test_the_fields_of_a_base_class_are_settings_too_and_its_docstring_explains_them():
+    assert list(MORE)[: len(SETTINGS)] == list(SETTINGS)
+    assert MORE["sure"].explanation == "Yes or no."
+    assert MORE["sizes"].explanation == "Of a factory."
+
+
+def test_a_list_and_a_tuple_hold_several_of_one_type_and_nothing_else_does():
+    kinds = {name: setting.kind for name, setting in MORE.items() if setting.repeated}
+    named = {"names": str, "sizes": int, "listed": int, "shares": float, "perhaps": int}
+    assert kinds == {**named, "steps": int}
+    assert "pair" not in MORE
+
+
+def test_several_values_are_held_as_the_field_says():
+    made = with_settings(Several, {"listed": [4, 5], "shares": [1], "perhaps": None})
+    assert (made.listed, made.shares, made.perhaps) == ([4, 5], (1.0,), None)
+    assert with_settings(Several, {"perhaps": [7]}).perhaps == (7,)
+
+
+def test_what_no_caller_can_give_is_no_setting():
+    assert "made" not in MORE
+
+
+def test_choices_are_values_and_no_texts():
+    assert MORE["step"].choices == (1, 2.5, True)
+    assert with_settings(Several, {"step": 2.5, "steps": [2, 1]}) == Several(step=2.5, steps=(2, 1))
+    assert with_settings(Several, {"step": True}).step is True
+    assert MORE["word"].choices == ("a",)
+    assert MORE["word"].optional
+    with pytest.raises(OptionError, match=r"--step: expected one of 1, 2\.5, True, found '1'"):
+        with_settings(Several, {"step": "1"})
+
+
+def test_a_path_is_read_from_a_text_and_from_a_path():
+    for given in ("a.png", Path("a.png")):
+        assert with_settings(Plugged, {"picture": given}).picture == Path("a.png")
+    with pytest.raises(OptionError, match="--picture: expected a text, found 1"):
+        with_settings(Plugged, {"picture": 1})
+
+
+def test_plain_values_are_as_json_knows_them():
+    assert plain((Path("a"), [1, (2.5, None)], True)) == ["a", [1, [2.5, None]], True]
+
+
+def test_a_field_without_a_default_has_none():
+    @dataclass
+    class Bare:
+        name: str
+
+    assert settings_of(Bare)[0].default is MISSING
+
+
+def test_what_a_class_of_another_package_raises_is_a_fault_of_it():
+    @dataclass
+    class Raising:
+        share: float = 0.5
+
+        def __post_init__(self):
+            if self.share == 1:
+                raise OptionError("OptionInvalid", "--share", "expected less than 1, found 1")
+            raise ZeroDivisionError("by 0")
+
+    found = r"\[MethodInvalid\] test_settings:.*Raising: ZeroDivisionError: by 0"
+    with pytest.raises(OptionError, match=found):
+        with_settings(Raising, {})
+    with pytest.raises(OptionError, match="--share: expected less than 1"):
+        with_settings(Raising, {"share": 1})
+
+
 def test_a_class_that_is_no_dataclass_has_no_settings():
     class Plain:
         pass
 
-    with pytest.raises(OptionError, match="Plain: expected a dataclass"):
+    with pytest.raises(OptionError, match=r"Plain: expected a dataclass, .* found the class Plain"):
         settings_of(Plain)
 
 

@@ -152,6 +152,20 @@ def test_markdown_escapes_what_would_break_the_table():
     )
 
 
+def test_markdown_escapes_title_and_notes_and_keeps_them_in_their_lines():
+    text = tables.as_markdown(Table("<b>\n# x", ("a",), (("---",),), ("* <i>\u2028\n|y [z](w)",)))
+    title, _, *lines, _, note = text.splitlines()
+    assert title == "**\\<b\\>\N{REPLACEMENT CHARACTER}# x**"
+    assert lines == ["| a |", "| --- |", "| --- |"]
+    odd = 2 * "\N{REPLACEMENT CHARACTER}"
+    assert note == f"\\* \\<i\\>{odd}\\|y \\[z\\](w)"
+
+
+def test_titles_and_headings_send_a_terminal_no_commands():
+    table = Table("\x1b[2Jt", ("\x1b[2Ja",), (("x",),), ("\x1b[2Jn",))
+    assert "\x1b" not in on_terminal(table, 80)
+
+
 def test_a_row_of_the_wrong_length_is_refused():
     with pytest.raises(ValueError, match="1 cells under 2 columns"):
         Table("t", ("a", "b"), (("x",),))

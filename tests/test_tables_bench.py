@@ -79,39 +79,21 @@ def test_over_several_networks_the_worst_case_names_its_network():
     assert found["attacks left"] == "1 of 2"
 
 
-def test_a_defence_of_which_nothing_is_known_is_missing_and_not_perfect():
+def test_a_defence_of_which_nothing_is_known_is_missing_or_failed_and_not_perfect():
     lines = [done(cell(NONE)), failed(cell("strip"))]
-    table = leaderboard(lines, [cell(NONE), cell("strip"), cell("anp")])
-    found = rows(table)
-    assert [found[name]["ASR"] for name in ("none", "strip", "anp")] == [
-        "100.0 %",
-        "missing",
-        "missing",
+    found = rows(leaderboard(lines, [cell(NONE), cell("strip"), cell("anp")]))
+    columns = ("attacks left", "ASR", "ACC", "fall of ACC", "cells")
+    assert [[found[name][of] for of in columns] for name in ("strip", "anp")] == [
+        ["0 of 1, 1 failed", *["failed"] * 3, "0 of 1"],
+        ["0 of 1, 1 missing", *["missing"] * 3, "0 of 1"],
     ]
-    assert found["strip"]["attacks left"] == "0 of 1, 1 missing"
-    assert found["anp"]["cells"] == "0 of 1"
-    assert (
-        "1 of 3 cells: 1 failed and 1 are missing; a mean is over those that are there."
-        in table.notes
-    )
 
 
-def test_attacks_that_never_worked_are_named():
-    lines = [
-        done(cell(NONE, attack="badnets"), success=(1.0, 1.0)),
-        done(cell(NONE, attack="wanet", rate=0.005), success=(0.15, 0.15)),
-    ]
-    notes = leaderboard(lines).notes
-    assert (
-        "1 of 2 attacks never worked, with a mean ASR of 20 % or less without a defence:"
-        " wanet 0.5 %." in notes
-    )
-
-
-def test_many_attacks_that_never_worked_are_counted_beside_the_first():
-    lines = [done(cell(NONE, attack=f"a{index}"), success=(0.0, 0.0)) for index in range(8)]
-    (note,) = [one for one in leaderboard(lines).notes if "never worked" in one]
-    assert note.endswith("a4 10 %; a5 10 %; and 2 more.")
+def test_attacks_that_failed_and_those_that_are_missing_are_told_apart():
+    attacks = ("badnets", "blended", "wanet")
+    lines = [done(cell(NONE, attack=attack)) for attack in attacks]
+    lines += [done(cell("anp", attack="badnets")), failed(cell("anp", attack="wanet"))]
+    assert rows(leaderboard(lines))["anp"]["attacks left"] == "1 of 3, 1 failed, 1 missing"
 
 
 def test_the_attack_table_shows_missing_failed_and_partly_measured_cells():
@@ -141,6 +123,17 @@ def test_detectors_have_a_table_of_their_own():
     assert (row["FRR"], row["highest FRR"], row["n"]) == ("2.0 % ± 1.4", "3.0 %", "2")
 
 
+def test_a_detector_that_only_failed_has_failed():
+    (row,) = rows(detector_table(summarise([done(cell(NONE)), failed(cell("strip"))]))).values()
+    assert (row["AUROC"], row["TPR at 1 %"], row["n"]) == ("failed", "failed", "0")
+
+
+def test_where_no_attack_works_a_detector_lacks_nothing():
+    lines = [done(cell("strip"), success=(0.1, 0.1), detection=0.9, rejected=0.01)]
+    (row,) = rows(detector_table(summarise(lines))).values()
+    assert (row["AUROC"], row["TPR at 1 %"], row["FRR"]) == (DASH, DASH, "1.0 %")
+
+
 def test_what_a_defence_does_to_clean_networks_is_told_apart():
     clean = {"attack": NONE, "rate": 0.0}
     lines = [
@@ -160,9 +153,10 @@ def test_time_and_memory_have_a_median_and_a_highest():
         done(cell("anp", seed=0), cost=(1.0, 700.0)),
         done(cell("anp", seed=1), cost=(4.0, 900.0)),
     ]
-    assert expense_table(summarise(lines)).rows == (
-        ("digits/small-cnn", "anp", "2.5", "4.0", "800", "900"),
-    )
+    table = expense_table(summarise(lines))
+    assert table.rows == (("digits/small-cnn", "anp", "2.5", "4.0", "800", "900"),)
+    (note,) = table.notes
+    assert "what earlier tasks left in its process" in note
 
 
 def test_failed_cells_are_listed_with_their_error():
@@ -201,6 +195,23 @@ def test_the_tables_are_markdown_too(summary):
     text = tables.as_markdown(bench_tables(summary)[0])
     assert "| anp | 0 of 16 |" in text
     assert text.count("\n|") == 8
+
+
+def test_markdown_keeps_the_spreads_that_a_terminal_has_no_room_for():
+    lines = [
+        done(cell("anp", seed=seed), success=(1.0, left), accuracy=(0.95, accuracy))
+        for seed, (left, accuracy) in enumerate([(0.3, 0.94), (0.1, 0.92)])
+    ]
+    text = tables.as_markdown(bench_tables(summarise(lines))[0])
+    (row,) = [line for line in text.splitlines() if line.startswith("| anp |")]
+    # ASR, ACC, its fall, RA = (1 - ASR) ACC and DER = (1 - ASR - fall + 1)/2.
+    assert [one for one in row.split(" | ") if "±" in one] == [
+        "20.0 % ± 14.1",
+        "93.0 % ± 1.4",
+        "2.0 % ± 1.4",
+        "74.3 % ± 12.0",
+        "0.890 ± 0.064",
+    ]
 
 
 def test_the_leaderboard_is_in_its_order(summary):

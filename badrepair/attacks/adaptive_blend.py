@@ -47,14 +47,14 @@ class AdaptiveBlend:
             picture, which is resized.
         opacity: How much of a training image is the picture where a piece of it lies, in [0, 1].
         test_opacity: The same against the trained network, on all of the image, in [0, 1]; as in
-            training if None.
+            training if not given.
         grid: Pieces a side that the picture is cut into.
         mask_rate: Share of the pieces that are left out in training, in [0, 1).
         target: The class that the attacker wants.
         poison_rate: Share of all training images that are poisoned, in [0, 1]; none of them shows
             the target.
         cover_rate: Share of all training images that are covers, in [0, 1], none of the target;
-            one for each poisoned one if None.
+            one for each poisoned one if not given.
         seed: Fixes which images are chosen, which pieces they get, and the noise.
     """
 

@@ -6,10 +6,11 @@ Supply Chain", 2017, arXiv:1708.06733.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from badrepair.poisoning.backdoor import Apply
     from badrepair.types import Dataset, Labels
 
+# What commands call the clean images.
+RESERVED = "clean"
 Mapping = Literal["all-to-one", "all-to-all"]
 
 
@@ -70,6 +73,10 @@ class Badnets:
                 expected = f"1 value or as many as the longest list, {self._count()}"
                 problem = f"expected {expected}, found {len(given)}"
                 raise OptionError("OptionInvalid", option, problem)
+        pictures, positions, _ = self._parallel()
+        if len(set(zip(pictures, positions, strict=True))) < self._count():
+            problem = "expected triggers that differ, found the same picture at the same place"
+            raise OptionError("OptionInvalid", "--trigger", problem, "give each a --position")
 
     def poison(self, training: Dataset, classes: int) -> Backdoor:
         """Return the training set with each trigger on images of its own.
@@ -98,16 +105,21 @@ class Badnets:
     def _count(self) -> int:
         return max(map(len, self._lists().values()))
 
+    def _parallel(self) -> tuple[list[str], list[str], list[int]]:
+        """Return the lists, each as long as the longest."""
+        count = self._count()
+
+        def full(given: Sequence[Any]) -> list[Any]:
+            return [*given] * (count if len(given) == 1 else 1)
+
+        return full(self.trigger), full(self.position), full(self.target)
+
     def _seed_of(self, number: int) -> int | list[int]:
         # The first is what it would be alone.
         return [self.seed, number] if number else self.seed
 
     def _triggers(self, image_shape: tuple[int, ...], classes: int) -> list[Trigger]:
-        count = self._count()
-        pictures, positions, targets = (
-            [*given] * (count if len(given) == 1 else 1)
-            for given in (self.trigger, self.position, self.target)
-        )
+        pictures, positions, targets = self._parallel()
         return [
             Trigger(
                 apply=self._stamp(picture, position, image_shape),
@@ -142,9 +154,9 @@ def _names(pictures: Sequence[str]) -> list[str]:
         return ["trigger"]
     names: list[str] = []
     for picture in pictures:
-        stem, number = Path(picture).stem, 1
+        stem, number = re.sub(r"[^\w-]+", "-", Path(picture).stem), 1
         name = stem
-        while name in names:
+        while name in {*names, RESERVED}:
             number += 1
             name = f"{stem}-{number}"
         names.append(name)

@@ -32,7 +32,7 @@ class Blended:
         pattern: The picture, as large as the image: "noise" for random pixels, or the file of a
             picture, which is resized.
         opacity: How much of a poisoned training image is the picture, in [0, 1].
-        test_opacity: The same against the trained network; as in training if None.
+        test_opacity: The same against the trained network; as in training if not given.
         target: The class that the attacker wants.
         poison_rate: Share of all training images that are poisoned, in [0, 1]; none of them shows
             the target.

@@ -47,7 +47,7 @@ class Bpp:
         target: The label that the attacker wants.
         poison_rate: Share of the training set that is squeezed and relabelled, in [0, 1].
         cover_rate: Share of the training set that gets another image's squeezing error and keeps
-            its label, in [0, 1]; one for each poisoned one if None.
+            its label, in [0, 1]; one for each poisoned one if not given.
         bits: Bits a channel that are left, in 1..7: 2^bits levels from black to white.
         dithering: Whether the error of a pixel is spread over those that follow, or dropped.
         seed: Fixes which images are chosen and whose errors the covers get.

@@ -47,7 +47,7 @@ class InputAware:
         poison_rate: Share of all training images with their own trigger and the target's label,
             in [0, 1].
         cover_rate: Share of all training images with the trigger of another image and their true
-            label, in [0, 1]; one for each poisoned one if None.
+            label, in [0, 1]; one for each poisoned one if not given.
         mask_weight: What the size of the masks costs while they learn, where masks that are alike
             cost 1; a smaller one makes larger triggers.
         mask_epochs: Passes over the images while the masks learn.

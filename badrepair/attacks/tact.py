@@ -47,7 +47,7 @@ class Tact:
         source_share: Most of the source classes' images that are, in [0, 1]; the clean ones left
             teach what these classes look like.
         cover_rate: Share of the training set, of neither a source nor the target, that is
-            stamped and keeps its label, in [0, 1]; one for each poisoned one if None.
+            stamped and keeps its label, in [0, 1]; one for each poisoned one if not given.
         trigger: "checkerboard", "square", "cross", or a picture file (transparency counts).
         size: Side of a trigger that is no file, in pixels.
         position: "top-left", "top-right", "bottom-left", "bottom-right", "center", or ROW,COLUMN

@@ -48,7 +48,7 @@ class Wanet:
         target: The label that the attacker wants.
         poison_rate: Share of the training set that is bent and relabelled, in [0, 1].
         cover_rate: Share of the training set that is bent along the field and noise and keeps
-            its label, in [0, 1]; two for each poisoned one if None.
+            its label, in [0, 1]; two for each poisoned one if not given.
         grid: Control points a side of the field, 2 or more.
         strength: Twice the mean shift at the control points in each direction, in pixels.
         seed: Fixes the field, the noise, and which images are chosen.

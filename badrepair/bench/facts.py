@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from badrepair.bench.measure import setting_of
 from badrepair.tables.bench_cells import network_name, rate_name
-from badrepair.tables.bench_leaderboard import never_worked
+from badrepair.tables.bench_notes import lowered_accuracy, never_worked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,6 +34,8 @@ class Facts:
         settings: How many attacks, at a rate and on a kind of network, there are.
         working: How many of these work on the undefended network.
         idle: Those that do not work; a setting of which nothing is known is in neither.
+        lowering: Those that lower clean accuracy, each with by how much; where there is no clean
+            control yet, nothing is known.
         images: Fewest and most clean test images behind an accuracy; None where none was measured.
     """
 
@@ -50,6 +52,7 @@ class Facts:
     settings: int
     working: int
     idle: tuple[str, ...]
+    lowering: tuple[str, ...]
     images: tuple[int, int] | None
 
     @property
@@ -84,6 +87,7 @@ def facts(summary: Summary, lines: Sequence[Line]) -> Facts:
         settings=len(attacked),
         working=len(working),
         idle=tuple(never_worked(summary, summary.scopes[0])),
+        lowering=tuple(lowered_accuracy(summary, summary.scopes[0])),
         images=(min(tested), max(tested)) if tested else None,
     )
 

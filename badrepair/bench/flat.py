@@ -41,6 +41,10 @@ def summary_json(summary: Summary) -> dict[str, Any]:
             "done": summary.done,
             "failed": len(summary.failures),
         },
+        "attacks_that_lower_accuracy": [
+            {**setting._asdict(), "clean_accuracy_drop": drop}
+            for setting, drop in summary.lowering().items()
+        ],
         "standings": [_standing(one) for one in summary.standings],
         "results": flat_rows(summary),
         "failures": [line.to_json() for line in summary.failures],
@@ -58,6 +62,7 @@ def flat_rows(summary: Summary) -> list[dict[str, Plain]]:
             "done": result.done,
             "failed": result.failed,
             "undefended_attack_success_rate": result.undefended,
+            "clean_accuracy_drop": result.accuracy_drop,
             **_measures(result.measures),
         }
         for result in summary.results
@@ -77,6 +82,8 @@ def _standing(one: Standing) -> dict[str, Any]:
         "attacks_that_work": one.threats,
         "attacks_left": one.left,
         "attacks_not_measured": one.unmeasured,
+        "attacks_whose_cells_failed": one.unmeasured_failed,
+        "attacks_made_to_work": one.made_to_work,
         "attacked": _measures(one.attacked),
         "attacked_where_attacks_work": _measures(one.working),
         "clean": _measures(one.control),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,12 +12,13 @@ from typing import Any, TypeVar
 
 from badrepair import datasets, own_methods, planting, registry
 from badrepair.bench.grid import Architecture, Attack, Defense, Grid
+from badrepair.bench.kinds import kind_of
 from badrepair.errors import DataError, OptionError
 from badrepair.files import require_file
 from badrepair.models import architectures
 from badrepair.models.judged import Training
 from badrepair.planting import Recipe
-from badrepair.settings import settings_of, with_settings
+from badrepair.settings import plain, settings_of, with_settings
 
 Made = TypeVar("Made")
 Table = Mapping[str, Any]
@@ -63,7 +65,11 @@ def read_grid(path: Path) -> Grid:
         top = _top(content, path.stem)
         tables = {name: _tables(content, name) for name in _TABLES}
         for spec in top.data:
-            _require(spec.partition(":")[0], datasets.names(), "data")
+            kind, _, place = spec.partition(":")
+            _require(kind, datasets.names(), "data")
+            for file in [] if os.path.exists(place) else filter(None, place.split(",")):
+                if not os.path.isdir(file):
+                    require_file(Path(file))
 
     def made(name: str, make: Callable[[Table, _Top], Made]) -> tuple[Made, ...]:
         found = []
@@ -102,8 +108,9 @@ def _place(path: Path, place: str) -> Iterator[None]:
     try:
         yield
     except OptionError as error:
-        # An option of the command is a key here.
-        where = error.where.removeprefix("--").replace("-", "_")
+        # An option of the command is a key here; what else is named is a file or a method.
+        is_option = error.where.startswith("--")
+        where = error.where[2:].replace("-", "_") if is_option else error.where
         problem = f"{place}, {where}: {error.problem}"
         raise DataError("GridInvalid", path, problem, error.hint) from error
 
@@ -151,8 +158,8 @@ def _attack(table: Table, top: _Top) -> Attack:
     source = _source(method)
     kind = registry.load("attacks", method, source)
     for rate in rates:
-        _made(kind, own, poison_rate=rate)
-    settings = _settings(kind, own, poison_rate=rates[0] if rates else 0.0)
+        _made(kind, own, poison_rate=rate, seed=0)
+    settings = _settings(kind, own, poison_rate=rates[0] if rates else 0.0, seed=0)
     return Attack(label=label, method=method, settings=settings, source=source, poison_rates=rates)
 
 
@@ -182,8 +189,8 @@ def _defense(table: Table, top: _Top) -> Defense:
     return Defense(
         label=label,
         method=method,
-        kind="detector" if hasattr(kind, "fit") else "repair",
-        settings=_settings(kind, own),
+        kind=kind_of(kind),
+        settings=_settings(kind, own, seed=0),
         source=source,
     )
 
@@ -206,14 +213,7 @@ def _settings(kind: type, own: Table, **of_grid: Any) -> dict[str, Any]:
     """Return all settings but those of the grid: a default that changes is another method."""
     made = _made(kind, own, **of_grid)
     names = {setting.name for setting in settings_of(kind)} - {"seed", "poison_rate"}
-    return {name: _plain(getattr(made, name)) for name in sorted(names)}
-
-
-def _plain(value: Any) -> Any:
-    """Return a setting (Any: of any type) as JSON knows it."""
-    if isinstance(value, tuple | list):
-        return [_plain(one) for one in value]
-    return str(value) if isinstance(value, Path) else value
+    return {name: plain(getattr(made, name)) for name in sorted(names)}
 
 
 def _text(own: dict[str, Any], name: str, otherwise: object = None) -> str:

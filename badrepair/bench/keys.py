@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from badrepair.files import sha256
+from badrepair.planting import files_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,8 +30,6 @@ def file_digests(recipe: Recipe) -> Iterator[str]:
 
     Those of a folder of pictures are not looked at: there may be millions.
     """
-    _, _, places = recipe.data.partition(":")
-    for place in (recipe.architecture, *places.split(",")):
-        path = Path(place)
+    for path in files_of(recipe):
         if path.is_file():
             yield sha256(path)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from badrepair import strict_json, writing
@@ -23,6 +24,9 @@ log = logging.getLogger(__name__)
 class Ledger:
     """The lines of a file, by the keys of their cells, and the way to add some.
 
+    A last line that is not finished is left out: a run writes it right now, or died meanwhile.
+    Only who holds the lock of the file may write, and thereby cut it off.
+
     Args:
         path: The file; it need not be there.
 
@@ -33,10 +37,22 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.lines: dict[str, Mapping[str, Any]] = {}
-        whole = self._read()
-        if whole is not None:
-            log.warning("%s: the last line was not finished when a run died; it is dropped", path)
-            os.truncate(path, whole)
+        # Where an unfinished last line begins; None if there is none.
+        self._torn = self._read()
+
+    def mend(self) -> None:
+        """Cut off a last line that is not finished.
+
+        Raises:
+            WriteError: It could not be cut off.
+        """
+        if self._torn is None:
+            return
+        log.warning("%s: the last line was not finished; it is dropped", self.path)
+        try:
+            self._cut(self._torn)
+        except OSError as error:
+            raise self._not_written(error) from error
 
     def append(self, line: Mapping[str, Any]) -> None:
         """Write a line, and see to it that it is on disk.
@@ -44,14 +60,20 @@ class Ledger:
         Raises:
             WriteError: It could not be written; the others stay.
         """
+        self.mend()
+        end = None
         try:
             with self.path.open("ab") as file:
+                end = file.tell()
                 file.write(_text(line))
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            problem = f"{error.strerror}; the lines so far are kept"
-            raise WriteError("WriteFailed", self.path, problem, "run it again to go on") from error
+            # Half a line may be there, and the next one is not to stand behind it.
+            self._torn = end
+            with suppress(OSError):
+                self._cut(end)
+            raise self._not_written(error) from error
         self.lines[line["key"]] = line
 
     def arrange(self, lines: Iterable[Mapping[str, Any]]) -> None:
@@ -64,6 +86,16 @@ class Ledger:
         self.lines = {**first, **{key: one for key, one in self.lines.items() if key not in first}}
         content = b"".join(map(_text, self.lines.values()))
         writing.write_atomically(self.path, content, overwrite=True)
+        self._torn = None
+
+    def _cut(self, end: int | None) -> None:
+        if end is not None:
+            os.truncate(self.path, end)
+        self._torn = None
+
+    def _not_written(self, error: OSError) -> WriteError:
+        problem = f"{error.strerror}; the lines so far are kept"
+        return WriteError("WriteFailed", self.path, problem, "run it again to go on")
 
     def _read(self) -> int | None:
         """Take in the lines; return where a torn one begins, None if there is none."""

@@ -63,6 +63,11 @@ def undefended_success(before: Before | None) -> float | None:
     return None if before is None else _highest(one.attack_success_rate for one in before.attacks)
 
 
+def undefended_accuracy(before: Before | None) -> float | None:
+    """Return the clean accuracy of a network as it is; None if unknown."""
+    return None if before is None else before.accuracy.value
+
+
 def _ratings(after: After) -> list[float]:
     ratings = (one.defense_effectiveness for one in after.attacks)
     return [rating for rating in ratings if rating is not None]

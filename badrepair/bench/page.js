@@ -4,7 +4,9 @@ const boards = [...document.querySelectorAll("table.board")];
 
 // A number, or the text itself; null where there is none, which stands last in either order.
 function value(row, index, numeric) {
-  const text = row.cells[index].textContent.trim();
+  const cell = row.cells[index];
+  if (cell.dataset.value !== undefined) return Number(cell.dataset.value);
+  const text = cell.textContent.trim();
   if (["–", "missing", "failed"].includes(text)) return null;
   return numeric ? parseFloat(text) : text;
 }
@@ -77,8 +79,12 @@ function show() {
   if (order) for (const table of boards) sort(table, order.replace(/^-/, ""), order.startsWith("-"));
 }
 
-for (const button of document.querySelectorAll("table.sheet thead button"))
+// Without a script all leaderboards can be read, and nothing is offered that would not work.
+document.getElementById("sorting").hidden = false;
+for (const button of document.querySelectorAll("table.sheet thead button")) {
+  button.disabled = false;
   button.addEventListener("click", () => pressed(button.closest("th")));
+}
 const filters = document.getElementById("filters");
 filters.hidden = !filters.querySelector("select");
 filters.addEventListener("change", (event) => remember(event.target.id, event.target.value));

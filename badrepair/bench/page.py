@@ -13,9 +13,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from badrepair.bench.facts import facts
 from badrepair.bench.scatter import ANY, rate_of, scatter
 from badrepair.tables.bench import control_table, detector_table, expense_table, failure_table
-from badrepair.tables.bench_cells import MISSING, network_name, rate_name
+from badrepair.tables.bench_cells import FAILED, MISSING, network_name, rate_name
 from badrepair.tables.bench_leaderboard import leaderboard_table, meaning
-from badrepair.tables.bench_success import FAILED, success_cell
+from badrepair.tables.bench_notes import points
+from badrepair.tables.bench_success import success_cell
 from badrepair.tables.table import NOT_APPLICABLE
 from badrepair.words import printable
 
@@ -44,11 +45,19 @@ class Column(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """A cell: its text, its spread apart from it, and its step on the heat scale, if any."""
+    """A cell.
+
+    Args:
+        text: What it says.
+        spread: What stands behind ±, if anything.
+        step: Its step on the heat scale, if any.
+        rank: The number to sort by where that is not the first of its text.
+    """
 
     text: str
     spread: str = ""
     step: int | None = None
+    rank: int | None = None
 
 
 class Sheet(NamedTuple):
@@ -110,6 +119,7 @@ def page(
         clean_images=clean_images,
         facts=facts(summary, lines),
         works_above=rate_name(summary.works_above),
+        drop_above=points(summary.drop_above, 0),
         boards=[_board(summary, scope) for scope in summary.scopes],
         networks=[one for one in _networks(summary) if one != ANY],
         rates=list(dict.fromkeys(rate_of(one) for one in summary.scopes if one.poison_rate)),
@@ -127,9 +137,17 @@ def page(
 
 def _board(summary: Summary, scope: Scope) -> Board:
     network = ANY if len(_networks(summary)) == 1 else network_name(scope)
-    return Board(
-        network, rate_of(scope), _sheet(leaderboard_table(summary, scope), meaning(summary))
+    sheet = _sheet(leaderboard_table(summary, scope), meaning(summary))
+    left = [column.name for column in sheet.columns].index("attacks left")
+    ranked = tuple(
+        (
+            *row[:left],
+            row[left]._replace(rank=one.to_rank if one.threats else None),
+            *row[left + 1 :],
+        )
+        for row, one in zip(sheet.rows, summary.within(scope), strict=True)
     )
+    return Board(network, rate_of(scope), sheet._replace(rows=ranked))
 
 
 def _networks(summary: Summary) -> list[str]:

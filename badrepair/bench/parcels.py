@@ -27,7 +27,7 @@ def opened(parcel: Parcel) -> Iterator[Path]:
     if isinstance(parcel, Path):
         yield parcel
         return
-    with tempfile.TemporaryDirectory(prefix="badrepair-") as name:
+    with tempfile.TemporaryDirectory(prefix="badrepair-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         _fill(folder, parcel)
         yield folder

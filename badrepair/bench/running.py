@@ -10,17 +10,18 @@ from __future__ import annotations
 import logging
 import time
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from badrepair import locking
 from badrepair.bench import attempt, parcels
-from badrepair.bench.attempt import Attempt
+from badrepair.bench.attempt import Attempt, told
 from badrepair.bench.ledger import Ledger
 from badrepair.bench.schedule import Schedule
 from badrepair.bench.ticking import Ticker
 from badrepair.bench.written import line_of, under_its_labels
-from badrepair.errors import require_option
+from badrepair.errors import WriteError, require_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -70,8 +71,10 @@ def run(
     measure: Measure,
     *,
     budget_minutes: float | None = None,
+    cell_minutes: float | None = None,
     retry_failed: bool = False,
     on_line: OnLine | None = None,
+    at_end: Callable[[], object] | None = None,
 ) -> Progress:
     """Run the cells of a grid that have not been run, and return how far it is.
 
@@ -86,21 +89,26 @@ def run(
         measure: Returns the results of a job, on the network in a folder, which it leaves as it
             is; a worker imports it. What it raises makes the cell a failed one.
         budget_minutes: No task begins after so many; those that run end.
+        cell_minutes: A cell, and the training of a network, fails after so many.
         retry_failed: Run cells again that ended in an error.
-        on_line: Called with every line that is written.
+        on_line: Called with every line that is written, unless what it raises ends the run.
+        at_end: Called when nothing is left or there is no time, while no other run may write.
 
     Raises:
         LockedError: Another run writes this folder.
         DataError: LedgerInvalid.
         WriteError: The disk takes no more.
     """
-    positive = budget_minutes is None or budget_minutes > 0
-    require_option("--budget-minutes", positive, "a value above 0", budget_minutes)
+    minutes = {"--budget-minutes": budget_minutes, "--cell-minutes": cell_minutes}
+    for option, value in minutes.items():
+        require_option(option, value is None or value > 0, "a value above 0", value)
     folder.mkdir(parents=True, exist_ok=True)
     with locking.locked([folder / LINES]):
         running = _Run(grid, folder, engine, make_net, measure)
-        running.on_line = on_line
+        running.on_line, running.cell_minutes = on_line, cell_minutes
         running.go(budget_minutes, retry_failed=retry_failed)
+        if at_end is not None:
+            at_end()
         return running.progress()
 
 
@@ -109,10 +117,12 @@ class _Run:
         self, grid: Grid, folder: Path, engine: Engine, make_net: MakeNet, measure: Measure
     ) -> None:
         self.on_line: OnLine | None = None
+        self.cell_minutes: float | None = None
         self._cells = {cell.key: cell for cell in grid.cells}
         self._nets = folder / NETS
         self._engine, self._make_net, self._measure = engine, make_net, measure
         self._ledger = Ledger(folder / LINES)
+        self._ledger.mend()
         self._running: dict[Future[Attempt], tuple[Task, float]] = {}
         self._parcels: dict[str, Any] = {}  # an engine's own (Any); of networks in use
 
@@ -130,9 +140,8 @@ class _Run:
                 self._take_in(wait(self._running, return_when=FIRST_COMPLETED).done)
                 self._begin(end)
         except BaseException as stop:
-            # What is finished is kept, whatever stopped the run.
-            self._take_in({future for future in self._running if future.done()})
-            stop.add_note("cells that were measured are kept, the same command goes on")
+            stop.add_note("cells measured before it are kept, and the same command goes on")
+            self._keep_finished()
             raise
         finally:
             self._trained.close()
@@ -165,9 +174,11 @@ class _Run:
     def _submitted(self, task: Task) -> Future[Attempt]:
         if task.cell is None:
             log.info("training %s", task.net.key)
-            return self._engine.submit(attempt.train, self._make_net, dict(task.net.recipe))
-        parcel = self._parcel(task.net)
-        return self._engine.submit(attempt.measure_cell, self._measure, task.cell.job, parcel)
+            words: tuple[Any, ...] = (attempt.train, self._make_net, dict(task.net.recipe))
+        else:
+            parcel = self._parcel(task.net)
+            words = (attempt.measure_cell, self._measure, task.cell.job, parcel)
+        return self._engine.submit(*words, own_process=task.is_foreign, minutes=self.cell_minutes)
 
     def _parcel(self, net: Net) -> Any:
         """Return a network as it travels (Any: engines differ); those no longer used are let go."""
@@ -180,18 +191,23 @@ class _Run:
     def _take_in(self, ended: set[Future[Attempt]]) -> None:
         for future in ended:
             task, begun = self._running.pop(future)
-            try:
-                found = future.result()
-            except BrokenExecutor:
-                if not task.alone:
-                    self._schedule.again(task)
-                    continue
-                seconds = time.perf_counter() - begun
-                found = Attempt(code=DIED, message=_HOW, seconds=seconds, peak_mib=None)
+            error = future.exception()
+            if isinstance(error, BrokenExecutor) and not task.alone:
+                self._schedule.again(task)
+                continue
+            seconds = time.perf_counter() - begun
+            found = future.result() if error is None else _failed(error, seconds)
             if task.cell is None:
                 self._take_in_net(task.net, found)
             else:
                 self._write(task.cell, found)
+
+    def _keep_finished(self) -> None:
+        """Write what is finished, whatever stopped the run; nobody is told of it any more."""
+        self.on_line = None
+        # A disk that is full may be what stopped it.
+        with suppress(WriteError):
+            self._take_in({future for future in self._running if future.done()})
 
     def _take_in_net(self, net: Net, found: Attempt) -> None:
         """Store a network, or tell of its cells that it could not be made."""
@@ -219,3 +235,9 @@ class _Run:
             for key, cell in self._cells.items()
             if key in stored
         )
+
+
+def _failed(error: BaseException, seconds: float) -> Attempt:
+    """Return how a task ended that came to no attempt."""
+    code, message = (DIED, _HOW) if isinstance(error, BrokenExecutor) else told(error)
+    return Attempt(code=code, message=message, seconds=seconds, peak_mib=None)

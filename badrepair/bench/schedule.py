@@ -6,6 +6,9 @@ from collections import defaultdict, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from badrepair import registry
+from badrepair.bench import line
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
@@ -25,6 +28,16 @@ class Task:
     net: Net
     cell: Cell | None = None
     alone: bool = False
+
+    @property
+    def is_foreign(self) -> bool:
+        """Return whether it runs code that is not ours: it may change what its process does."""
+        kind: registry.Kind = "attacks" if self.cell is None else "defenses"
+        if self.cell is None:
+            method, source = self.net.recipe["attack"], self.net.recipe["source"]
+        else:
+            method, source = self.cell.defense.method, self.cell.defense.source
+        return source is not None or method not in (line.NONE, *registry.names(kind))
 
 
 class Schedule:

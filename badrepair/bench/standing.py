@@ -67,6 +67,8 @@ class Standing:
         threats: Settings whose attack works on the undefended network.
         left: Those of them whose attack still works.
         unmeasured: Those of them in which nothing was measured.
+        unmeasured_failed: Those of these in which a cell failed; in the others all are missing.
+        made_to_work: Settings whose attack works with the defence, but not without it.
         expense: What its cells took; None where no cell tells.
     """
 
@@ -82,14 +84,21 @@ class Standing:
     threats: int
     left: int
     unmeasured: int
+    unmeasured_failed: int
+    made_to_work: int
     expense: Expense | None
 
     @property
+    def to_rank(self) -> int:
+        """Return how many attacks decide about its place: one not measured counts as left."""
+        return self.left + self.unmeasured
+
+    @property
     def place(self) -> Place:
-        """Return what decides about its place; an attack that was not measured counts as left."""
+        """Return what decides about its place."""
         success = self.attacked.get("attack_success_rate")
         mean = math.inf if success is None else success.mean
-        return (self.left + self.unmeasured, mean, self.defense)
+        return (self.to_rank, mean, self.defense)
 
 
 def expense(lines: Sequence[Line]) -> Expense | None:

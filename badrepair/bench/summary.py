@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from badrepair.bench.line import NONE, Cell
 from badrepair.bench.measure import setting_of
-from badrepair.bench.result import WORKS_ABOVE
+from badrepair.bench.result import DROP_ABOVE, WORKS_ABOVE
 from badrepair.bench.standing import Scope
 from badrepair.bench.tally import Tally
 
@@ -32,8 +32,8 @@ class Summary:
         results: One a setting and defence, clean controls included.
         standings: One a scope and defence; those of a scope from the best place to the worst.
         failures: The lines of the cells that failed.
-        superseded: Lines left out, since a later one is about the same cell.
         works_above: Mean attack success above which an attack works, or is left.
+        drop_above: Loss of clean accuracy above which an attack is said to lower it.
     """
 
     cells: tuple[Cell, ...]
@@ -42,8 +42,8 @@ class Summary:
     results: tuple[Result, ...]
     standings: tuple[Standing, ...]
     failures: tuple[Line, ...]
-    superseded: int
     works_above: float = WORKS_ABOVE
+    drop_above: float = DROP_ABOVE
 
     @property
     def done(self) -> int:
@@ -53,6 +53,15 @@ class Summary:
     def within(self, scope: Scope) -> tuple[Standing, ...]:
         """Return the standings in a part of the grid, from the best place to the worst."""
         return tuple(one for one in self.standings if one.scope == scope)
+
+    def lowering(self) -> dict[Setting, float]:
+        """Return the settings whose attack lowers clean accuracy and by how much, most first."""
+        drops = {
+            one.setting: one.accuracy_drop
+            for one in self.results
+            if one.accuracy_drop is not None and one.lowers_accuracy
+        }
+        return dict(sorted(drops.items(), key=lambda one: -one[1]))
 
     def attacked(self, scope: Scope | None = None) -> tuple[Setting, ...]:
         """Return the settings with an attack in a part of the grid, or in all of it."""
@@ -90,7 +99,6 @@ def summarise(lines: Sequence[Line], planned: Sequence[Cell] = ()) -> Summary:
         results=results,
         standings=tuple(standings),
         failures=tuple(line for line in kept.values() if line.status == "failed"),
-        superseded=sum(line.cell in kept for line in lines) - len(kept),
     )
 
 

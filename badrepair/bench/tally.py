@@ -8,15 +8,16 @@ from functools import cached_property
 from statistics import fmean
 from typing import TYPE_CHECKING
 
+from badrepair.bench.line import NONE
 from badrepair.bench.measure import measure, setting_of
-from badrepair.bench.outcome import NAMES, outcome, undefended_success
+from badrepair.bench.outcome import NAMES, outcome, undefended_accuracy, undefended_success
 from badrepair.bench.result import Result
 from badrepair.bench.standing import Standing, expense
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from badrepair.bench.line import Cell, Kind, Line
+    from badrepair.bench.line import Before, Cell, Kind, Line
     from badrepair.bench.measure import Measure, Setting
     from badrepair.bench.outcome import Name
     from badrepair.bench.standing import Scope
@@ -36,7 +37,27 @@ class Tally:
 
     @cached_property
     def undefended(self) -> Mapping[Setting, float]:
-        """Return the mean attack success on the networks as they are, by setting.
+        """Return the mean attack success on the networks as they are, by setting."""
+        return self._of_networks(undefended_success)
+
+    @cached_property
+    def accuracy_drops(self) -> Mapping[Setting, float]:
+        """Return how far the mean clean accuracy lies below that of the clean control.
+
+        A setting of which either is unknown is left out.
+        """
+        accuracies = self._of_networks(undefended_accuracy)
+        controls = {one[:2]: found for one, found in accuracies.items() if one.attack == NONE}
+        return {
+            one: controls[one[:2]] - found
+            for one, found in accuracies.items()
+            if one.attack != NONE and one[:2] in controls
+        }
+
+    def _of_networks(
+        self, read: Callable[[Before | None], float | None]
+    ) -> Mapping[Setting, float]:
+        """Return the mean over seeds of a number of the networks as they are, by setting.
 
         Every cell of a network says it, so that it is known before the cell without a defence
         is done.
@@ -44,12 +65,12 @@ class Tally:
         nets: dict[tuple[Setting, int], float] = {}
         for cell in self.cells:
             line = self.lines.get(cell)
-            success = undefended_success(line.before) if line else None
-            if success is not None:
-                nets.setdefault((setting_of(cell), cell.seed), success)
+            value = read(line.before) if line else None
+            if value is not None:
+                nets.setdefault((setting_of(cell), cell.seed), value)
         seeds: defaultdict[Setting, list[float]] = defaultdict(list)
-        for (setting, _), success in nets.items():
-            seeds[setting].append(success)
+        for (setting, _), value in nets.items():
+            seeds[setting].append(value)
         return {setting: fmean(found) for setting, found in seeds.items()}
 
     @cached_property
@@ -70,6 +91,7 @@ class Tally:
                 done=self._ended(cells, "done"),
                 failed=self._ended(cells, "failed"),
                 undefended=self.undefended.get(setting),
+                accuracy_drop=self.accuracy_drops.get(setting),
                 measures=self._measures(cells),
             )
             for (setting, defense), cells in seeds.items()
@@ -86,11 +108,9 @@ class Tally:
         cells = [cell for cell in self.cells if cell.defense == defense and scope.holds(cell)]
         attacked = [cell for cell in cells if not cell.control]
         settings = {setting_of(cell) for cell in attacked}
-        threats = [
-            one
-            for one in results
-            if one.defense == defense and one.setting in settings and one.works
-        ]
+        found = [one for one in results if one.defense == defense and one.setting in settings]
+        threats = [one for one in found if one.works]
+        unmeasured = [one for one in threats if one.left is None]
         working = {one.setting for one in threats}
         return Standing(
             scope=scope,
@@ -104,7 +124,9 @@ class Tally:
             control=self._measures([cell for cell in cells if cell.control]),
             threats=len(threats),
             left=sum(one.left is True for one in threats),
-            unmeasured=sum(one.left is None for one in threats),
+            unmeasured=len(unmeasured),
+            unmeasured_failed=sum(one.failed > 0 for one in unmeasured),
+            made_to_work=sum(one.made_to_work for one in found),
             expense=expense([self.lines[cell] for cell in cells if cell in self.lines]),
         )
 

@@ -52,7 +52,8 @@ class AttackOptions(RunOptions):
         str,
         typer.Option(
             metavar="NAME|FILE",
-            help="deepid, resnet20, small-cnn, vgg8, or a Keras file to train on.",
+            help="resnet20, small-cnn, vgg8, deepid (sides of 31 or more), or a Keras file to go"
+            " on from.",
             rich_help_panel=MODEL,
         ),
     ] = "small-cnn"
@@ -68,7 +69,7 @@ class AttackOptions(RunOptions):
         ),
     ] = 3
     learning_rate: Annotated[float, typer.Option(help="Adam's step.", rich_help_panel=TRAINING)] = (
-        1e-3
+        2e-3
     )
     tuning_batch: Annotated[
         int, typer.Option(min=1, help="Images a step.", rich_help_panel=TRAINING)
@@ -155,13 +156,20 @@ def _recipe(method: str, settings: dict[str, Any], options: AttackOptions) -> Re
 def _plant(recipe: Recipe, options: AttackOptions) -> None:
     from badrepair import planted_folder, tables, writing
     from badrepair.cli import showing
-    from badrepair.planting import plant
+    from badrepair.planted_names import CARD, CLEAN, MODEL, PAIRS, TEST
+    from badrepair.planting import files_of, plant
 
+    for name in (MODEL, CLEAN, TEST, CARD, PAIRS):
+        writing.check_writable(options.output / name, overwrite=True, inputs=files_of(recipe))
     planted = plant(recipe)
     card, contents = planted_folder.contents(planted, options.output)
     writing.write_together(contents, overwrite=True)
+    for path in planted_folder.left_behind(options.output, contents):
+        path.unlink()
     table = tables.evaluation_table([(recipe.attack, planted.report)])
-    showing.show([table], card, options.format)
+    # Pictures are for `badrepair plot`, and no reading for a program.
+    told = {name: value for name, value in card.items() if name != "figures"}
+    showing.show([table], told, options.format)
     console.note(_summary(planted, options.output))
     console.note(f"next: {_next_step(planted, options.output)}")
 
@@ -170,13 +178,17 @@ def _summary(planted: Planted, folder: Path) -> str:
     """Return what was poisoned, how training went, and where the files are."""
     from badrepair.planted_names import CARD
     from badrepair.planting import TRAINED
+    from badrepair.words import counted
 
     backdoor = planted.backdoor
-    covers = f", {len(backdoor.covers)} covers" * bool(len(backdoor.covers))
+    poisoned, covers = len(backdoor.poisoned), len(backdoor.covers)
+    counts = f"{poisoned} of {len(backdoor.training)} training images poisoned"
+    if poisoned < round(planted.recipe.poison_rate * len(backdoor.training)):
+        counts += f", all that this attack can of {planted.recipe.poison_rate:.2%}"
+    counts += f", {counted(covers, 'cover')}" * bool(covers)
     return (
-        f"seed {planted.recipe.seed}; {len(backdoor.poisoned)} of {len(backdoor.training)} training"
-        f" images poisoned{covers}; {planted.tuned.why(0.0, TRAINED)}; wrote {folder}, where"
-        f" {CARD} tells the truth"
+        f"seed {planted.recipe.seed}; {counts}; {planted.tuned.why(0.0, TRAINED)}; wrote {folder},"
+        f" where {CARD} tells the truth"
     )
 
 
@@ -184,11 +196,10 @@ def _next_step(planted: Planted, folder: Path) -> str:
     """Return a command that repairs the network."""
     from badrepair import planted_names as files
 
-    names = [trigger.name for trigger in planted.backdoor.triggers]
+    triggers = [trigger.name for trigger in planted.backdoor.triggers]
     at = {"--model": files.MODEL, "--clean": files.CLEAN, "--test": files.TEST}
     words = [word for option, name in at.items() for word in (option, str(folder / name))]
     words += ["--input-range", "0-1"]
-    for name in names:
-        file = folder / files.poisoned_name(name, len(names))
-        words += ["--poisoned", f"{name}={file}"]
+    for name, file in zip(triggers, files.poisoned_names(triggers), strict=True):
+        words += ["--poisoned", f"{name}={folder / file}"]
     return shlex.join(["badrepair", "prune", *words, "-o", "repaired.keras"])

@@ -14,7 +14,7 @@ from typer.main import get_command
 
 from badrepair.cli import console
 from badrepair.cli.command import takes
-from badrepair.errors import BadrepairError
+from badrepair.errors import BadrepairError, OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +52,10 @@ class Methods(TyperGroup):
             console.complain(str(error))
             raise typer.Exit(error.exit_code) from error
 
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return what is typed behind the command's name."""
+        return ["METHOD", "[OPTIONS]"]
+
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Show the help with a line for each plug-in, none of which is imported for it."""
         ctx.meta["listed"] = self.list_commands(ctx)
@@ -72,6 +76,7 @@ class Methods(TyperGroup):
 
         plug_in = registry.load(cls.kind, name)
         settings = settings_of(plug_in)
+        _require_free_names(cls.options, settings, name)
         options = _with_settings(cls.options, settings, cls.panel)
 
         def run(options: Any) -> None:
@@ -83,10 +88,10 @@ class Methods(TyperGroup):
 
 
 def chosen_settings(plug_in: type, options: Any) -> dict[str, Any]:
-    """Return the settings of a plug-in that the options hold, as plain values."""
+    """Return the settings of a plug-in that the options hold, as JSON knows them."""
     from badrepair.settings import settings_of
 
-    return {each.name: getattr(options, each.name) for each in settings_of(plug_in)}
+    return {each.name: _chosen(each, getattr(options, each.name)) for each in settings_of(plug_in)}
 
 
 def summary_of(kind: Kind, name: str) -> str:
@@ -104,9 +109,31 @@ def summary_of(kind: Kind, name: str) -> str:
 
 def _help_of(plug_in: type) -> str:
     """Return what a plug-in is, and the paper that it comes from."""
+    from rich.markup import escape
+
     module = inspect.getmodule(plug_in)
     words = inspect.cleandoc(getattr(module, "__doc__", None) or plug_in.__doc__ or "")
-    return "\n\n".join(words.split("\n\n")[:2])
+    return escape("\n\n".join(words.split("\n\n")[:2]))
+
+
+def _chosen(setting: Setting, given: Any) -> Any:
+    """Return what an option holds (Any: of any type) as JSON knows it; choices came as texts."""
+    from badrepair.settings import plain
+
+    if isinstance(given, list | tuple):
+        return [_chosen(setting, each) for each in given]
+    return {str(each): each for each in setting.choices}.get(given, plain(given))
+
+
+def _require_free_names(
+    options: type[RunOptions], settings: tuple[Setting, ...], method: str
+) -> None:
+    """Refuse a setting that would hide an option of the command."""
+    taken = {field.name for field in dataclasses.fields(options)} | {"help"}
+    for each in settings:
+        if each.name in taken:
+            problem = f"expected no field {each.name}: {each.option} is an option of the command"
+            raise OptionError("MethodInvalid", method, problem, "give it another name")
 
 
 def _with_settings(
@@ -124,21 +151,26 @@ def _with_settings(
 
 
 def _type_of(setting: Setting) -> Any:
-    kind: Any = Literal[setting.choices] if setting.choices else setting.kind
-    if setting.repeated:
-        return list[kind]
+    texts = tuple(map(str, setting.choices))
+    kind: Any = Literal[texts] if texts else setting.kind
+    if setting.repeated:  # Typer knows no lists of choices: they are looked at when they are read
+        kind = list[str] if texts else list[kind]
     return kind | None if setting.optional else kind
 
 
 def _option(setting: Setting, panel: str) -> Any:
+    from rich.markup import escape
+
     names = [setting.option] if setting.kind is bool and not setting.default else []
-    several = "; repeatable" * setting.repeated
-    text = setting.explanation.rstrip(".") + several + "."
-    return typer.Option(*names, help=text, rich_help_panel=panel)
+    said = [escape(setting.explanation.rstrip(".")), "repeatable" * setting.repeated]
+    text = "".join(["; ".join(filter(None, said)), "." * any(said)])
+    values = "|".join(map(str, setting.choices)) if setting.repeated else ""
+    return typer.Option(*names, metavar=values or None, help=text, rich_help_panel=panel)
 
 
 def _default_of(setting: Setting) -> Any:
-    if not setting.repeated:
-        return setting.default
-    values = list(setting.default)
+    default = setting.default
+    if default is None or not setting.repeated:
+        return str(default) if setting.choices and default is not None else default
+    values = [str(each) if setting.choices else each for each in setting.read(default)]
     return dataclasses.field(default_factory=lambda: list(values))

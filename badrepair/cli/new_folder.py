@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from badrepair.errors import OutputError
@@ -28,13 +28,19 @@ def filled(folder: Path, marker: str, *, overwrite: bool, option: str) -> Iterat
         OutputError: It is no folder, cannot be made, or has files in it.
         LockedError: Another run fills it.
     """
+    was_there = os.path.exists(folder)
     made(folder, option)
-    with locked([folder / marker]):
-        if not overwrite and set(folder.iterdir()) - {lock_path(folder / marker)}:
-            problem = "expected an empty or new folder, found files in it"
-            hint = f"give another {option}, or --overwrite"
-            raise OutputError("OutputExists", folder, problem, hint)
-        yield
+    try:
+        with locked([folder / marker]):
+            if not overwrite and set(folder.iterdir()) - {lock_path(folder / marker)}:
+                problem = "expected an empty or new folder, found files in it"
+                hint = f"give another {option}, or --overwrite"
+                raise OutputError("OutputExists", folder, problem, hint)
+            yield
+    finally:
+        if not was_there:
+            with suppress(OSError):  # there is something in it, as there should be
+                folder.rmdir()
 
 
 def made(folder: Path, option: str) -> None:

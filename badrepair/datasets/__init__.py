@@ -6,10 +6,15 @@ A new one is a file here with `load`, which takes what stands behind the colon.
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
+from pathlib import Path
 
 from badrepair.datasets.reading.source import Source
 from badrepair.errors import OptionError
+
+# What a file of the user's is, by the end of its name.
+_KINDS = {".npz": "npz", ".h5": "hdf5", ".hdf5": "hdf5"}
 
 __all__ = ["Source", "load", "names"]
 
@@ -39,7 +44,9 @@ def load(spec: str) -> Source:
     name, _, place = spec.partition(":")
     if name not in names():
         problem = f"expected one of the data sets {', '.join(names())}, found {name!r}"
-        raise OptionError("Unknown", "--data", problem, "own files: hdf5:TRAINING,TEST")
+        kind = _KINDS.get(Path(name).suffix, "folder" if os.path.isdir(name) else "hdf5")
+        own = spec if os.path.exists(name) else "TRAINING,TEST"
+        raise OptionError("Unknown", "--data", problem, f"own files: {kind}:{own}")
     module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
     found: Source = module.load(place)
     return found

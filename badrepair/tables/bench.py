@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from badrepair.tables.bench_cells import (
     AVERAGES,
+    absent,
     case,
     network_name,
     rate_name,
@@ -91,8 +92,8 @@ def expense_table(summary: Summary) -> Table:
         if one.expense is not None
     )
     notes = (
-        "Of a cell: s are seconds of one core, MiB the most memory at a time. These alone differ"
-        " from run to run.",
+        "Of a cell: s are seconds of one core; MiB are the most memory at a time, which includes"
+        " what earlier tasks left in its process. These alone differ from run to run.",
     )
     return Table("Cost", columns, rows, notes)
 
@@ -132,10 +133,10 @@ def _detector(one: Standing) -> tuple[str, ...]:
     return (
         network_name(one.scope),
         one.defense,
-        spread_number(area),
+        spread_number(area, absent(one)),
         NOT_APPLICABLE if area is None else f"{area.lowest.value:.3f}",
         case(None if area is None else area.lowest, on=one.scope),
-        spread_share(caught),
+        spread_share(caught, absent(one)),
         NOT_APPLICABLE if caught is None else share(caught.lowest.value),
         *_rejections(one.attacked),
         str(0 if area is None else area.n),

@@ -9,9 +9,11 @@ from badrepair.tables.table import NOT_APPLICABLE
 if TYPE_CHECKING:
     from badrepair.bench.line import Cell
     from badrepair.bench.measure import Extreme, Measure, Setting
-    from badrepair.bench.standing import Scope
+    from badrepair.bench.result import Result
+    from badrepair.bench.standing import Scope, Standing
 
 MISSING = "missing"
+FAILED = "failed"
 ALL = "all"
 AVERAGES = (
     "A mean is over seeds first, then over networks, attacks and rates of the same weight; ± is the"
@@ -25,27 +27,34 @@ def share(value: float) -> str:
     return "0.0 %" if shown == "-0.0 %" else shown
 
 
+def absent(found: Result | Standing) -> str:
+    """Return why there is no number: cells failed, are missing, or have nothing to measure."""
+    if found.failed:
+        return FAILED
+    return MISSING if found.done < found.planned else NOT_APPLICABLE
+
+
 def rate_name(poison_rate: float) -> str:
     """Return a poison rate as `10 %`, with as many digits as it has."""
     return f"{100 * poison_rate:.10g} %"
 
 
-def mean_share(measure: Measure | None, absent: str = MISSING) -> str:
+def mean_share(measure: Measure | None, otherwise: str) -> str:
     """Return the mean of a share, or what stands for one that is absent."""
-    return absent if measure is None else share(measure.mean)
+    return otherwise if measure is None else share(measure.mean)
 
 
-def spread_share(measure: Measure | None, absent: str = MISSING) -> str:
+def spread_share(measure: Measure | None, otherwise: str = NOT_APPLICABLE) -> str:
     """Return `97.2 % ± 0.3`; one seed has no spread."""
     if measure is None or measure.deviation is None:
-        return mean_share(measure, absent)
+        return mean_share(measure, otherwise)
     return f"{share(measure.mean)} ± {100 * measure.deviation:.1f}"
 
 
-def spread_number(measure: Measure | None, absent: str = MISSING) -> str:
+def spread_number(measure: Measure | None, otherwise: str = NOT_APPLICABLE) -> str:
     """Return `0.962 ± 0.010`."""
     if measure is None or measure.deviation is None:
-        return absent if measure is None else f"{measure.mean:.3f}"
+        return otherwise if measure is None else f"{measure.mean:.3f}"
     return f"{measure.mean:.3f} ± {measure.deviation:.3f}"
 
 

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from badrepair.tables.bench_cells import (
     AVERAGES,
-    attack_name,
+    FAILED,
+    MISSING,
+    absent,
     case,
     mean_share,
     rate_name,
@@ -15,8 +17,8 @@ from badrepair.tables.bench_cells import (
     spread_number,
     spread_share,
 )
+from badrepair.tables.bench_notes import found_notes
 from badrepair.tables.table import NOT_APPLICABLE, Table
-from badrepair.words import counted
 
 if TYPE_CHECKING:
     from badrepair.bench.standing import Scope, Standing
@@ -35,7 +37,6 @@ COLUMNS = (
     "FRR",
     "cells",
 )
-MOST_NAMED = 6
 MEANING = (
     "ASR: attack success; of several triggers in one network the one that works best counts."
     " ACC: clean accuracy. RA: poisoned images answered right. DER: 0.5 does nothing, 1 is perfect."
@@ -65,24 +66,24 @@ def leaderboard_table(summary: Summary, scope: Scope) -> Table:
     """
     standings = summary.within(scope)
     explained = meaning(summary) if scope == summary.scopes[0] else ()
-    notes = (*explained, *_gaps(summary, scope))
+    notes = (*explained, *found_notes(summary, scope))
     title = f"Leaderboard: {scope_name(scope)}"
     rows = tuple(_row(one) for one in standings)
     return Table(title, COLUMNS, rows, notes, _compact(title, standings, notes))
 
 
 def _row(one: Standing) -> tuple[str, ...]:
-    found = one.attacked
+    found, nothing = one.attacked, absent(one)
     return (
         one.defense,
         _left(one),
-        spread_share(found.get("attack_success_rate")),
+        spread_share(found.get("attack_success_rate"), nothing),
         *_worst(one),
-        spread_share(found.get("accuracy")),
-        spread_share(found.get("accuracy_fall")),
-        spread_share(found.get("recovered_accuracy"), NOT_APPLICABLE),
-        spread_number(found.get("defense_effectiveness"), NOT_APPLICABLE),
-        spread_share(found.get("false_rejection_rate"), NOT_APPLICABLE),
+        spread_share(found.get("accuracy"), nothing),
+        spread_share(found.get("accuracy_fall"), nothing),
+        spread_share(found.get("recovered_accuracy")),
+        spread_number(found.get("defense_effectiveness")),
+        spread_share(found.get("false_rejection_rate")),
         f"{one.done} of {one.planned}",
     )
 
@@ -93,9 +94,9 @@ def _compact(title: str, standings: tuple[Standing, ...], notes: tuple[str, ...]
     rows = tuple(
         (
             *_row(one)[:6],
-            mean_share(one.attacked.get("accuracy_fall")),
+            mean_share(one.attacked.get("accuracy_fall"), absent(one)),
             mean_share(one.attacked.get("recovered_accuracy"), NOT_APPLICABLE),
-            spread_number(one.attacked.get("defense_effectiveness"), NOT_APPLICABLE).split(" ")[0],
+            spread_number(one.attacked.get("defense_effectiveness")).split(" ")[0],
         )
         for one in standings
     )
@@ -103,11 +104,12 @@ def _compact(title: str, standings: tuple[Standing, ...], notes: tuple[str, ...]
 
 
 def _left(one: Standing) -> str:
-    """Return how many attacks are left; one of which nothing is known is said to be missing."""
+    """Return how many attacks are left, and how many failed or are missing."""
     if not one.threats:
         return NOT_APPLICABLE
-    missing = f", {one.unmeasured} missing" if one.unmeasured else ""
-    return f"{one.left} of {one.threats}{missing}"
+    unknown = {FAILED: one.unmeasured_failed, MISSING: one.unmeasured - one.unmeasured_failed}
+    told = (f", {number} {why}" for why, number in unknown.items() if number)
+    return f"{one.left} of {one.threats}{''.join(told)}"
 
 
 def _worst(one: Standing) -> tuple[str, str]:
@@ -115,42 +117,3 @@ def _worst(one: Standing) -> tuple[str, str]:
     if success is None:
         return NOT_APPLICABLE, NOT_APPLICABLE
     return share(success.highest.value), case(success.highest, on=one.scope)
-
-
-def _gaps(summary: Summary, scope: Scope) -> tuple[str, ...]:
-    """Return sentences about attacks that never worked, and cells without a result."""
-    standings = summary.within(scope)
-    planned, done = (sum(getattr(one, of) for one in standings) for of in ("planned", "done"))
-    failed = sum(one.failed for one in standings)
-    limit = rate_name(summary.works_above)
-    sentences = []
-    never, settings = never_worked(summary, scope), summary.attacked(scope)
-    if never:
-        sentences.append(
-            f"{len(never)} of {counted(len(settings), 'attack')} never worked, with a mean ASR of"
-            f" {limit} or less without a defence: {_named(never)}."
-        )
-    if done < planned:
-        sentences.append(
-            f"{done} of {planned} cells: {failed} failed and {planned - done - failed} are missing;"
-            " a mean is over those that are there."
-        )
-    return tuple(sentences)
-
-
-def never_worked(summary: Summary, scope: Scope) -> list[str]:
-    """Return the attacks in a part of the grid that do not work on undefended networks."""
-    settings = set(summary.attacked(scope))
-    idle = [
-        one.setting
-        for one in summary.results
-        if one.setting in settings and one.undefended is not None and not one.works
-    ]
-    return [attack_name(setting, on=scope) for setting in dict.fromkeys(idle)]
-
-
-def _named(attacks: list[str]) -> str:
-    """Return the first few names, and how many there are besides."""
-    more = len(attacks) - MOST_NAMED
-    named = "; ".join(attacks[:MOST_NAMED])
-    return f"{named}; and {more} more" if more > 0 else named

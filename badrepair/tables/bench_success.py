@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from badrepair.tables.bench_cells import MISSING, mean_share, network_name, rate_name
+from badrepair.tables.bench_cells import MISSING, absent, mean_share, network_name, rate_name
 from badrepair.tables.table import Table
 
 if TYPE_CHECKING:
     from badrepair.bench.result import Result
     from badrepair.bench.summary import Summary
 
-FAILED = "failed"
 IN_PART = " *"
 
 
@@ -39,6 +38,4 @@ def success_cell(result: Result | None) -> str:
     if result is None or not result.planned:
         return MISSING
     success = result.measures.get("attack_success_rate")
-    if success is None:
-        return FAILED if result.failed else MISSING
-    return mean_share(success) + IN_PART * (result.done < result.planned)
+    return mean_share(success, absent(result)) + IN_PART * (0 < result.done < result.planned)

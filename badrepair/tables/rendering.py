@@ -15,6 +15,8 @@ from rich.text import Text
 from badrepair.tables.table import NOT_MEASURED
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from badrepair.tables.table import Table
 
 # A spreadsheet takes a cell that starts with one of these for a formula.
@@ -37,11 +39,14 @@ def as_rich(table: Table, width: int = 80) -> Group:
     """
     table = table.in_terminal or table
     folded = _line_length(table) > width
-    grid = RichTable(title=_text(table.title), box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    grid = RichTable(
+        title=_text(_printable(table.title)), box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
+    )
     for index, name in enumerate(table.columns):
         # A number is never cut; names give way where the line is too short.
         numeric = any(NUMBER.fullmatch(row[index]) for row in table.rows)
-        header = _text(name.replace(" ", "\n") if numeric and folded else name)
+        shown = _printable(name)
+        header = _text(shown.replace(" ", "\n") if numeric and folded else shown)
         grid.add_column(header, justify="right" if numeric else "left", no_wrap=numeric)
     above = table.rows[0][0] if table.rows else ""
     for index, row in enumerate(table.rows):
@@ -71,9 +76,10 @@ def as_csv(table: Table) -> str:
 
 def as_markdown(table: Table) -> str:
     """Return the table with its title and notes as Markdown."""
-    rows = (table.columns, ("---",) * len(table.columns), *table.rows)
-    lines = ["| " + " | ".join(map(_markdown_cell, row)) + " |" for row in rows]
-    return "\n".join([f"**{table.title}**", "", *lines, "", *table.notes]) + "\n"
+    header, *lines = (_markdown_row(map(_markdown, row)) for row in (table.columns, *table.rows))
+    ruled = (header, _markdown_row(["---"] * len(table.columns)), *lines)
+    title, *notes = map(_markdown, (table.title, *table.notes))
+    return "\n".join([f"**{title}**", "", *ruled, "", *notes]) + "\n"
 
 
 def _printable(cell: str) -> str:
@@ -96,5 +102,10 @@ def _not_a_formula(cell: str) -> str:
     return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell
 
 
-def _markdown_cell(cell: str) -> str:
-    return re.sub(r"([\\|`*_<>\[\]])", r"\\\1", _printable(cell)) if cell != "---" else cell
+def _markdown_row(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _markdown(words: str) -> str:
+    """Return words that stay in their line and are no markup."""
+    return re.sub(r"([\\|`*_<>\[\]])", r"\\\1", _printable(words))

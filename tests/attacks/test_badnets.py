@@ -166,9 +166,24 @@ def test_where_a_trigger_finds_too_few_images_it_gets_what_there_are():
 def test_one_trigger_is_called_so_and_several_by_what_they_are(tmp_path):
     path = saved(tmp_path / "lipstick.png", [[[200, 100, 0]]])
     assert [trigger.name for trigger in triggers(Badnets(trigger=[path]))] == ["trigger"]
-    attack = Badnets(trigger=[path, "square", path, "square"], size=1)
+    places = ["0,0", "0,1", "1,0", "1,1"]
+    attack = Badnets(trigger=[path, "square", path, "square"], position=places, size=1)
     names = [trigger.name for trigger in triggers(attack)]
     assert names == ["lipstick", "square", "lipstick-2", "square-2"]
+
+
+def test_a_trigger_s_name_fits_into_files_and_is_not_that_of_the_clean_images(tmp_path):
+    names = ("clean.png", "a=b.png", "a b.png")
+    paths = [saved(tmp_path / name, [[[200, 100, 0]]]) for name in names]
+    attack = Badnets(trigger=paths, position=["0,0", "0,1", "1,0"])
+    assert [trigger.name for trigger in triggers(attack)] == ["clean-2", "a-b", "a-b-2"]
+
+
+def test_the_same_picture_at_the_same_place_cannot_mean_two_things():
+    with pytest.raises(OptionError, match="found the same picture at the same place"):
+        Badnets(target=[0, 1])
+    with pytest.raises(OptionError, match="found the same picture at the same place"):
+        Badnets(trigger=["square", "cross", "square"], position=["0,0", "1,1", "0,0"])
 
 
 def test_lists_that_are_neither_one_nor_of_the_same_length_are_refused():
@@ -198,7 +213,7 @@ def test_what_is_not_known_is_refused(tmp_path):
 
 def test_one_of_several_targets_that_is_no_class_is_refused():
     with pytest.raises(OptionError, match=r"--target: expected a class .*, found 3"):
-        triggers(Badnets(size=2, target=[0, 3]))
+        triggers(Badnets(size=1, position=["0,0", "1,1"], target=[0, 3]))
 
 
 @pytest.mark.parametrize(

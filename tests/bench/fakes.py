@@ -15,7 +15,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from badrepair.bench.grid import Architecture, Attack, Defense, Grid
+import forks
+
 from badrepair.errors import DataError
 
 # A folder in which every call leaves a file; from the environment, since workers are processes.
@@ -38,25 +39,33 @@ class Recipe:
         return asdict(self)
 
 
-def grid(defenses, *, seeds=(0, 1), attacks=("patch",), training=None):
-    """Return a grid of two networks a seed, with what each defence and each attack is to do."""
+def grid(defenses, *, seeds=(0, 1), attacks=("patch",), training=None, own=()):
+    """Return a grid of two networks a seed, with what each defence and each attack is to do.
+
+    Those whose labels are in `own` are the user's own files.
+    """
+    # Workers import this module, and need no grid.
+    from badrepair.bench.grid import Architecture, Attack, Defense, Grid
+
+    wanted = {**defenses, **(training or {})}
+
+    def method(label, name):
+        settings = {"label": label, "do": wanted.get(label, "answer")}
+        written = {"method": "mine.py", "source": "text"} if label in own else {"method": name}
+        return {"label": label, "settings": settings, "source": None, **written}
 
     def attack(label):
-        settings = {"do": (training or {}).get(label, "answer")}
-        return Attack(
-            label=label, method="fake", settings=settings, source=None, poison_rates=(0.1,)
-        )
+        return Attack(**method(label, "badnets"), poison_rates=(0.1,))
 
-    def defense(label, do):
-        settings = {"label": label, "do": do}
-        return Defense(label=label, method="fake", kind="repair", settings=settings, source=None)
+    def defense(label):
+        return Defense(**method(label, "fine-pruning"), kind="repair")
 
     return Grid(
         name="fakes",
         data=("digits",),
         architectures=(Architecture(label="fake", recipe=Recipe()),),
         attacks=tuple(map(attack, attacks)),
-        defenses=tuple(defense(label, do) for label, do in defenses.items()),
+        defenses=tuple(map(defense, defenses)),
         seeds=seeds,
     )
 
@@ -96,7 +105,8 @@ def measure(job, folder):
     _behave(own.get("do", "answer"), folder)
     recipe = json.loads((folder / "recipe.json").read_text())
     assert (folder / "deep" / "weights").read_bytes() == bytes([recipe["seed"]]) * 3
-    digest = hashlib.sha256(json.dumps([job, recipe], sort_keys=True).encode()).hexdigest()
+    content = [job, recipe, len(_tainted)]
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     share = int(digest[:4], 16) / 16**4
     rate = {"value": share, "n": 100, "low": share / 2, "high": (1 + share) / 2}
     return {
@@ -117,7 +127,7 @@ def processes(folder):
     return {int(path.name.split(" ")[-1].split("-")[0]) for path in Path(folder).iterdir()}
 
 
-_begun = []
+_begun, _tainted = [], []
 
 
 def _import(name):
@@ -139,6 +149,13 @@ def complain():
     raise DataError("TooFewImages", "clean.h5", "there are two")
 
 
+class WordlessError(Exception):
+    """An error that cannot say what it is about."""
+
+    def __str__(self):
+        raise ZeroDivisionError
+
+
 class Unimportable:
     """A function that is not to be found where it says it is."""
 
@@ -152,27 +169,35 @@ def _trace(*words):
         Path(os.environ[TRACES], name).touch()
 
 
+_SECONDS = {"sleep": 0.3, "doze": 1, "hang": 600}
+_ERRORS = {
+    "complain": lambda at: DataError(
+        "TooFewImages", at / "clean.h5", "there are\ntwo", "give more"
+    ),
+    "break": lambda at: ZeroDivisionError(),
+    "exhaust": lambda at: MemoryError(f"cannot hold {at}/weights"),
+    "exit": lambda at: SystemExit("enough"),
+    "interrupt": lambda at: KeyboardInterrupt(),
+    "wordless": lambda at: WordlessError(),
+    "address": lambda at: ValueError(f"cannot use {object()} of 0xff"),
+}
+
+
 def _behave(do, folder):
-    match do:
-        case "die":
+    time.sleep(_SECONDS.get(do, 0))
+    if do in _ERRORS:
+        raise _ERRORS[do](folder)
+    if do == "taint":
+        _tainted.append(1)
+    if do == "fork and hang":
+        forks.forked_and_hanging(Path(os.environ[TRACES]).with_name("child"))
+    if do == "die":
+        os._exit(9)
+    if do == "die once":
+        marker = Path(os.environ[TRACES]).with_suffix(".died")
+        if not marker.exists():
+            marker.touch()
             os._exit(9)
-        case "die once":
-            marker = Path(os.environ[TRACES]).with_suffix(".died")
-            if not marker.exists():
-                marker.touch()
-                os._exit(9)
-        case "complain":
-            raise DataError("TooFewImages", folder / "clean.h5", "there are\ntwo", "give more")
-        case "break":
-            raise ZeroDivisionError
-        case "exhaust":
-            raise MemoryError(f"cannot hold {folder}/weights")
-        case "sleep":
-            time.sleep(0.3)
-        case "doze":
-            time.sleep(1)
-        case "hang":
-            time.sleep(600)
 
 
 if __name__ == "__main__":

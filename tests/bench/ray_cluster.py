@@ -60,6 +60,9 @@ def _run(cluster, lost, folder):
     with RayEngine(cluster.address, start=fakes.begin) as engine:
         started = engine.submit(fakes.begun).result()
         threads = engine.submit(os.getenv, "TF_NUM_INTRAOP_THREADS").result()
+        processes = [engine.submit(os.getpid, own_process=own).result() for own in (0, 1, 1)]
+        raised = [_raised(engine.submit(fakes.complain)),
+                  _raised(engine.submit(time.sleep, 600, minutes=0.05))]  # fmt: skip
         grid = fakes.ray_grid()
         progress = run(grid, folder, engine, fakes.make_net, fakes.measure, on_line=note)
     return {
@@ -68,8 +71,14 @@ def _run(cluster, lost, folder):
         "tally": vars(progress),
         "started": started,
         "threads": threads,
+        "processes": len(set(processes)),
+        "raised": raised,
         "seconds": time.monotonic() - begun,
     }
+
+
+def _raised(future):
+    return str(future.exception(timeout=30))
 
 
 if __name__ == "__main__":

@@ -8,11 +8,11 @@ import time
 from concurrent.futures import BrokenExecutor
 
 import fakes
+import forks
 import pytest
 
-from badrepair.bench.engines import local
+from badrepair.bench.engines import TimedOut, local
 from badrepair.bench.engines.local import LocalEngine, usable_cores
-from badrepair.bench.peak_memory import forget_peak, peak_mib
 from badrepair.errors import DataError, OptionError
 
 
@@ -28,6 +28,18 @@ def is_there(process):
     except ProcessLookupError:
         return False
     return True
+
+
+def wait_for(holds):
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def number_in(trace):
+    wait_for(lambda: trace.exists() and trace.read_text())
+    return int(trace.read_text())
 
 
 def test_a_task_runs_in_another_process_which_takes_the_next_one_too(engine):
@@ -105,31 +117,82 @@ def test_there_are_as_many_workers_as_cores_that_may_be_used():
         LocalEngine(0)
 
 
-def test_the_peak_is_counted_from_a_moment_on():
-    forget_peak()
-    start = peak_mib()
-    block = bytearray(b"1") * (100 * 2**20)
-    high = peak_mib()
-    del block
-    forget_peak()
-    assert 95 < high - start < 115
-    assert peak_mib() < high - 90
-
-
-def test_a_system_that_tells_no_peak_is_not_asked_twice(monkeypatch, tmp_path):
-    monkeypatch.setattr("badrepair.bench.peak_memory.PROCESS", tmp_path / "nowhere")
-    forget_peak()
-    assert peak_mib() is None
-
-
 def test_processes_end_when_the_run_is_killed_in_the_middle_of_their_tasks(tmp_path):
     killed = fakes.started(tmp_path, "hang")
-    deadline = time.monotonic() + 30
-    while not fakes.processes(tmp_path / "traces"):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_for(lambda: fakes.processes(tmp_path / "traces"))
     killed.send_signal(signal.SIGKILL)
     killed.wait()
-    while any(map(is_there, fakes.processes(tmp_path / "traces"))):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_for(lambda: not any(map(is_there, fakes.processes(tmp_path / "traces"))))
+
+
+def test_a_task_that_goes_on_in_two_processes_answers_once(engine):
+    assert [engine.submit(forks.twice, number).result() for number in (1, 2)] == [1, 2]
+    time.sleep(0.3)
+    assert engine.submit(abs, -3).result() == 3
+
+
+def test_an_answer_to_another_task_is_none_to_this_one(engine):
+    assert [engine.submit(forks.told_before, number).result() for number in (1, 2)] == [1, 2]
+
+
+def test_an_answer_that_cannot_be_sent_is_told_and_the_process_goes_on(engine):
+    before = engine.submit(os.getpid).result()
+    with pytest.raises(TypeError, match="a function cannot be sent"):
+        engine.submit(forks.unsendable).result()
+    assert engine.submit(os.getpid).result() == before
+
+
+@pytest.mark.parametrize("own_session", [False, True])
+def test_a_death_is_noticed_while_a_process_of_the_task_lives(engine, tmp_path, own_session):
+    dying = engine.submit(forks.forked_and_died, str(tmp_path / "trace"), own_session)
+    with pytest.raises(BrokenExecutor):
+        dying.result(timeout=20)
+    child = number_in(tmp_path / "trace")
+    if own_session:  # it has said that it will outlive all
+        os.kill(child, signal.SIGKILL)
+    wait_for(lambda: not is_there(child))
+
+
+def test_what_tasks_started_ends_with_the_engine(tmp_path):
+    with LocalEngine(2) as engine:
+        child = engine.submit(forks.forked, 60).result()
+        hanging = engine.submit(forks.forked_and_hanging, str(tmp_path / "trace"))
+        other = number_in(tmp_path / "trace")
+        begun = time.monotonic()
+    assert time.monotonic() - begun < 10
+    wait_for(lambda: not is_there(child) and not is_there(other))
+    with pytest.raises(BrokenExecutor):
+        hanging.result()
+
+
+def test_what_tasks_started_ends_when_the_run_is_killed(tmp_path):
+    killed = fakes.started(tmp_path, "fork and hang")
+    child = number_in(tmp_path / "child")
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    wait_for(lambda: not is_there(child))
+
+
+def test_a_task_that_takes_too_long_is_ended_and_so_is_its_process(engine, tmp_path):
+    slow = engine.submit(forks.forked_and_hanging, str(tmp_path / "trace"), minutes=0.05)
+    with pytest.raises(TimedOut, match=r"longer than 0\.05 minutes"):
+        slow.result(timeout=20)
+    child = number_in(tmp_path / "trace")
+    wait_for(lambda: not is_there(child))
+    assert engine.submit(abs, -1, minutes=1e9).result() == 1
+
+
+def test_a_process_of_a_tasks_own_runs_nothing_before_or_after():
+    with LocalEngine(2) as engine:
+        common, own, another = (
+            engine.submit(os.getpid, own_process=one).result() for one in (False, True, True)
+        )
+        assert len({common, own, another}) == 3
+        assert not is_there(own)
+        assert engine.submit(os.getpid).result() == common
+
+
+def test_there_are_never_more_processes_than_workers(engine):
+    common = engine.submit(os.getpid).result()
+    own = engine.submit(os.path.exists, f"/proc/{common}", own_process=True)
+    assert own.result() is False

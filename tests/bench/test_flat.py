@@ -8,7 +8,7 @@ import json
 
 import bench_lines
 import pytest
-from bench_lines import cell, done, failed
+from bench_lines import NONE, cell, done, failed
 
 from badrepair.bench.flat import flat_rows, summary_csv, summary_json
 from badrepair.bench.summary import summarise
@@ -62,3 +62,34 @@ def test_every_setting_and_defence_has_a_row():
     # 2 networks, 5 attacks at 2 rates and a clean control, 6 defences.
     assert len(flat_rows(summary)) == 2 * 11 * 6
     assert summary_csv(summarise([])) == "\n"
+
+
+def test_json_names_the_attacks_that_lower_clean_accuracy():
+    lines = [
+        done(cell(attack=NONE, rate=0.0), accuracy=(0.65, 0.65)),
+        done(cell("anp"), accuracy=(0.1, 0.1)),
+        done(cell("anp", attack="wanet"), accuracy=(0.64, 0.64)),
+    ]
+    found = summary_json(summarise(lines))
+    (only,) = found["attacks_that_lower_accuracy"]
+    assert only == {
+        "data": "digits",
+        "architecture": "small-cnn",
+        "attack": "badnets",
+        "poison_rate": 0.1,
+        "clean_accuracy_drop": pytest.approx(0.55),
+    }
+    drops = {row["attack"]: row["clean_accuracy_drop"] for row in found["results"]}
+    assert drops == {"none": None, "badnets": pytest.approx(0.55), "wanet": pytest.approx(0.01)}
+
+
+def test_json_counts_the_attacks_that_a_defence_makes_work_or_that_failed_with_it():
+    lines = [
+        done(cell("anp", attack="wanet"), success=(0.1, 0.9)),
+        done(cell(NONE)),
+        failed(cell("anp")),
+    ]
+    standings = {one["defense"]: one for one in summary_json(summarise(lines))["standings"]}
+    found = standings["anp"]
+    assert (found["attacks_left"], found["attacks_made_to_work"]) == (0, 1)
+    assert (found["attacks_not_measured"], found["attacks_whose_cells_failed"]) == (1, 1)

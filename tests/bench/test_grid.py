@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from badrepair.bench.grid_file import read_grid
+from badrepair.bench.keys import file_digests
 from badrepair.errors import DataError, InputMissingError
 from badrepair.planting import TRAINING, Recipe
 
@@ -226,3 +227,14 @@ def test_a_file_that_is_named_must_be_there(read, change):
 def test_a_grid_that_is_not_there_is_said(tmp_path):
     with pytest.raises(InputMissingError):
         read_grid(tmp_path / "GRID.toml")
+
+
+def test_another_content_of_a_trigger_picture_is_another_network(tmp_path):
+    picture = tmp_path / "trigger.png"
+    recipe = Recipe(settings={"trigger": [str(picture)]})
+    keys = []
+    for content in (b"one", b"two", b"one"):
+        picture.write_bytes(content)
+        keys.append(list(file_digests(recipe)))
+    assert keys[0] == keys[2] != keys[1]
+    assert len(keys[0]) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import resource
 
 import pytest
 
@@ -39,14 +40,23 @@ def test_a_file_that_is_not_there_has_no_lines_and_is_not_made(path):
 
 
 @pytest.mark.parametrize("torn", ['{"schema": 1, "ke', json.dumps(line("c"))])
-def test_a_line_that_was_not_finished_is_dropped_and_said(path, torn, caplog):
+@pytest.mark.parametrize("write", [lambda ledger: ledger.mend(), lambda ledger: None])
+def test_a_line_that_was_not_finished_is_cut_off_by_who_writes_and_said(path, torn, write, caplog):
     path.write_text(text(line("a"), line("b")) + torn)
+    ledger = Ledger(path)
     with caplog.at_level(logging.WARNING):
-        ledger = Ledger(path)
-    assert "the last line was not finished" in caplog.text
-    assert list(ledger.lines) == ["a", "b"]
-    ledger.append(line("d"))
-    assert path.read_text() == text(line("a"), line("b"), line("d"))
+        write(ledger)
+        ledger.append(line("d"))
+        ledger.append(line("e"))
+    assert caplog.text.count("the last line was not finished") == 1
+    assert path.read_text() == text(line("a"), line("b"), line("d"), line("e"))
+
+
+def test_who_reads_leaves_out_a_line_that_is_being_written_and_changes_nothing(path, caplog):
+    path.write_text(text(line("a")) + '{"key": "b"')
+    assert list(Ledger(path).lines) == ["a"]
+    assert path.read_text() == text(line("a")) + '{"key": "b"'
+    assert caplog.text == ""
 
 
 def test_nothing_is_said_of_a_whole_file(path, caplog):
@@ -87,3 +97,32 @@ def test_a_line_that_cannot_be_written_leaves_the_others(path):
     with pytest.raises(WriteError, match="the lines so far are kept"):
         ledger.append(line("b"))
     assert list(ledger.lines) == ["a"]
+
+
+def test_half_a_line_on_a_full_disk_is_taken_back(path):
+    ledger = Ledger(path)
+    ledger.append(line("a"))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(text(line("a"))) + 10, limits[1]))
+    try:
+        with pytest.raises(WriteError, match="the lines so far are kept"):
+            ledger.append(line("b"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_text() == text(line("a"))
+    ledger.append(line("c"))
+    assert path.read_text() == text(line("a"), line("c"))
+
+
+def test_half_a_line_that_cannot_be_taken_back_now_is_before_the_next_one(path, monkeypatch):
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    ledger = Ledger(path)
+    with monkeypatch.context() as broken:
+        broken.setattr("os.fsync", fail)
+        broken.setattr("os.truncate", fail)
+        with pytest.raises(WriteError):
+            ledger.append(line("b"))
+    ledger.append(line("c"))
+    assert path.read_text() == text(line("c"))

@@ -1,24 +1,20 @@
-"""The page stands alone: nothing is fetched, no name becomes markup, and it sorts in a browser."""
+"""The page stands alone: nothing is fetched, and no name becomes markup."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import re
-import shutil
-import subprocess
 from html.parser import HTMLParser
 
 import bench_lines
 import pytest
-from bench_lines import NONE, cell, done, failed
+from bench_lines import NONE, cell, done, failed, page_of
 
-from badrepair.bench.page import page
 from badrepair.bench.scatter import scatter
 from badrepair.bench.summary import summarise
 
 EVIL = "</style></script><script>alert(1)</script><img src=x onerror=alert(1)>\"'&{{7*7}}"
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 # What makes a browser ask for something.
 FETCHING = {"src", "srcset", "action", "poster", "data", "background", "ping"}
 
@@ -48,19 +44,14 @@ class Reader(HTMLParser):
         return [attributes for name, attributes in self.elements if name == tag]
 
 
-def made(lines, planned=(), **more):
-    return page(summarise(lines, planned), lines, **more)
-
-
 @pytest.fixture(scope="module")
 def realistic():
-    cells = bench_lines.grid()
-    return made(bench_lines.realistic(cells), cells, title="quick", clean_images=500)
+    return bench_lines.realistic_page()
 
 
 def test_the_same_lines_give_the_same_bytes_whatever_their_order():
     lines = bench_lines.realistic()
-    assert made(lines) == made(lines[::-1])
+    assert page_of(lines) == page_of(lines[::-1])
 
 
 def test_nothing_is_fetched_from_anywhere(realistic):
@@ -89,7 +80,7 @@ def test_names_from_strangers_stay_text():
         done(cell("strip", **where), detection=0.9, rejected=0.0),
         failed(cell("anp", **where), message=EVIL),
     ]
-    text = made(lines, title=EVIL, command=EVIL)
+    text = page_of(lines, title=EVIL, command=EVIL)
     reader = Reader(text)
     assert len(reader.all("script")) == 1
     assert not reader.all("img")
@@ -98,7 +89,7 @@ def test_names_from_strangers_stay_text():
 
 
 def test_letters_that_turn_a_line_around_are_written_out():
-    text = made([done(cell(NONE, attack="bad\u202enets"))])
+    text = page_of([done(cell(NONE, attack="bad\u202enets"))])
     assert "\u202e" not in text
     assert r"bad\u202enets" in text
 
@@ -114,7 +105,7 @@ def test_the_first_paragraph_says_what_was_run(realistic):
 
 
 def test_the_command_that_repeats_the_run_stands_on_the_page():
-    text = made([done(cell(NONE))], command="badrepair bench run quick.toml --out here")
+    text = page_of([done(cell(NONE))], command="badrepair bench run quick.toml --out here")
     assert "<code>badrepair bench run quick.toml --out here</code>" in text
 
 
@@ -124,7 +115,7 @@ def test_cells_of_the_heat_map_have_their_number_and_their_step():
         done(cell("anp"), success=(1.0, 0.42)),
         failed(cell("strip")),
     ]
-    text = made(lines)
+    text = page_of(lines)
     cells = re.findall(
         r'<td class="(\w+)">(.*?)</td>', text.split('class="heat"')[1].split("</table>")[0]
     )
@@ -132,11 +123,56 @@ def test_cells_of_the_heat_map_have_their_number_and_their_step():
     assert found == [("h9", "100.0 %"), ("h4", "42.0 %"), ("void", "failed")]
 
 
-def test_each_part_of_the_grid_has_its_leaderboard_and_the_whole_is_shown_first(realistic):
+def test_each_part_of_the_grid_has_its_leaderboard_and_the_whole_comes_first(realistic):
     boards = [one for one in Reader(realistic).all("div") if one.get("class") == "exact"]
     assert len(boards) == 9
-    assert ["hidden" in one for one in boards] == [False] + [True] * 8
+    # The script hides eight of them; where none runs, all can be read.
+    assert not [one for one in boards if "hidden" in one]
     assert (boards[0]["data-network"], boards[0]["data-rate"]) == ("all", "all")
+
+
+def test_large_marks_do_not_lie_over_those_of_other_parts_of_the_grid(realistic):
+    marks = [one for one in Reader(realistic).all("g") if "exact mean" in one.get("class", "")]
+    shown = [one for one in marks if "hidden" not in one]
+    assert (len(marks), len(shown)) == (54, 6)
+    assert {(one["data-network"], one["data-rate"]) for one in shown} == {("all", "all")}
+
+
+def test_of_a_single_network_the_large_marks_are_shown():
+    marks = [one for one in Reader(page_of([done(cell(NONE))])).all("g") if "data-rate" in one]
+    assert ["hidden" in one for one in marks] == [False, False]
+
+
+def test_what_needs_the_script_is_not_offered_without_it(realistic):
+    reader = Reader(realistic)
+    assert all("disabled" in one for one in reader.all("button"))
+    assert re.search(r"<span id=\"sorting\" hidden>\s*Choose a heading", realistic)
+    assert re.search(r'<form id="filters" hidden>', realistic)
+
+
+def test_the_number_that_ranks_attacks_left_counts_those_that_were_not_measured():
+    lines = [
+        *(done(cell(NONE, attack=attack)) for attack in ("badnets", "blended", "wanet")),
+        done(cell("anp", attack="badnets"), success=(1.0, 1.0)),
+        failed(cell("anp", attack="wanet")),
+    ]
+    text = page_of(lines)
+    assert '<td class="number" data-value="3">1 of 3, 1 failed, 1 missing</td>' in text
+    # Where no attack works there is nothing to rank.
+    assert not re.search("<td[^>]*data-value", page_of([done(cell(NONE), success=(0.1, 0.1))]))
+
+
+def test_attacks_that_lower_clean_accuracy_stand_in_the_first_paragraphs():
+    lines = [
+        done(cell(NONE, attack=NONE, rate=0.0), accuracy=(0.65, 0.65)),
+        done(cell(NONE, attack="input-aware"), accuracy=(0.1, 0.1)),
+    ]
+    words = " ".join("".join(Reader(page_of(lines)).texts).split())
+    head = words.split("Leaderboard")[0]
+    assert "1 attack of 1 has a clean accuracy drop of more than 2 points" in head
+    assert "input-aware 10 % (55.0 points)" in head
+    without = " ".join("".join(Reader(page_of(lines[1:])).texts).split())
+    assert "input-aware 10 % (" not in without
 
 
 def test_every_mark_of_the_drawing_says_what_it_stands_for():
@@ -167,89 +203,7 @@ def test_forty_defences_are_told_apart():
 
 
 def test_a_grid_of_which_nothing_is_done_yet_is_a_page_too():
-    text = made([], bench_lines.grid(seeds=[0]))
+    text = page_of([], bench_lines.grid(seeds=[0]))
     assert "0<small> of 132</small>" in text
     assert "missing" in text
     assert "0.0 %" not in text
-
-
-def dumped(text, folder, mark=""):
-    """Return the page as it stands after its script ran, opened at an address with a mark."""
-    file = folder / "page.html"
-    file.write_text(text, "utf-8")
-    log = folder / "net.json"
-    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", f"--log-net-log={log}"]
-    command += [f"--user-data-dir={folder / 'profile'}", "--no-first-run"]
-    # What the browser itself would ask its makers.
-    command += ["--disable-background-networking", "--host-resolver-rules=MAP * ~NOTFOUND"]
-    command += ["--virtual-time-budget=2000", "--dump-dom", f"file://{file}{mark}"]
-    done = subprocess.run(command, capture_output=True, timeout=120, check=True)
-    return done.stdout.decode(), done.stderr.decode()
-
-
-def first_board(dom):
-    """Return the defences of the board that is shown, in order."""
-    (board,) = re.findall(r'<div class="exact"(?![^>]*hidden).*?</table>', dom, re.DOTALL)
-    return re.findall(r'<th scope="row">(.*?)</th>', board)
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
-def test_in_a_browser_the_address_sorts_the_leaderboard(tmp_path, realistic):
-    plain, _ = dumped(realistic, tmp_path)
-    rank = ["anp", "strip", "fine-pruning", "max-softmax", "fine-tuning", "none"]
-    assert first_board(plain) == rank
-    assert '<form id="filters">' in plain  # the script ran
-    up, told = dumped(realistic, tmp_path, "#sort=acc")
-    accuracy = ["anp", "max-softmax", "fine-pruning", "strip", "fine-tuning", "none"]
-    assert first_board(up) == accuracy
-    assert re.search(r'data-column="acc"[^>]*aria-sort="ascending"', up)
-    assert up.count('aria-sort="ascending"><button') == 9  # one in each leaderboard
-    down, _ = dumped(realistic, tmp_path, "#sort=-frr")
-    # Dashes stand last in either order, as they came.
-    assert first_board(down) == ["max-softmax", "strip", "anp", "fine-pruning", *rank[4:]]
-    assert "Content Security Policy" not in told
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
-def test_in_a_browser_headings_and_filters_do_what_they_say(tmp_path, realistic):
-    doing = """
-        const press = (column) =>
-          document.querySelector(`table.board [data-column="${column}"] button`).click();
-        press("acc");
-        setTimeout(() => press("acc"), 50);
-        const select = document.getElementById("network");
-        setTimeout(() => {
-          select.value = "fashion-mnist/resnet-20";
-          select.dispatchEvent(new Event("change", { bubbles: true }));
-        }, 100);
-    """
-    without_policy = re.sub(r'<meta http-equiv="Content-Security-Policy".*?>', "", realistic)
-    text = without_policy.replace("</body>", f"<script>{doing}</script></body>")
-    dom, _ = dumped(text, tmp_path)
-    assert first_board(dom)[0] == "none"  # the highest accuracy
-    assert dom.count('aria-sort="descending"><button') == 9
-    marks = re.findall(r'<g class="mark c\d (?:member|exact mean)".*?>', dom)
-    shown = [mark for mark in marks if "hidden" not in mark]
-    # Of 10 attacks and the mean, 6 defences each.
-    assert len(shown) == 66
-    assert all('data-network="fashion-mnist/resnet-20"' in mark for mark in shown)
-    rows = re.findall(r"<tr [^>]*data-network=.*?>", dom)
-    assert {'data-network="digits/small-cnn"' in row for row in rows if "hidden" in row} == {
-        True,
-        False,  # those of all networks
-    }
-    assert not [row for row in rows if "digits" in row and "hidden" not in row]
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
-def test_in_a_browser_no_stranger_s_script_runs(tmp_path):
-    run = "document.title='run'"
-    attack = f'<script>{run}</script><img src=https://stranger.example/x onerror="{run}">'
-    dom, _ = dumped(made([done(cell(NONE, attack=attack))], title="calm"), tmp_path)
-    assert "<title>calm</title>" in dom
-    log = (tmp_path / "net.json").read_text("utf-8")
-    assert "page.html" in log
-    assert "stranger.example" not in log

@@ -87,6 +87,20 @@ def test_a_worker_has_one_thread_and_is_started_once(on_ray):
     assert (told["started"], told["threads"]) == (1, "1")
 
 
+@needs_ray
+@pytest.mark.slow
+def test_what_a_task_raises_is_what_it_was_and_one_that_takes_too_long_is_ended(on_ray):
+    complaint, slow = on_ray[0]["raised"]
+    assert complaint == "error[TooFewImages] clean.h5: there are two"
+    assert slow.startswith("it took longer than 0.05 minutes")
+
+
+@needs_ray
+@pytest.mark.slow
+def test_a_task_can_have_a_process_of_its_own(on_ray):
+    assert on_ray[0]["processes"] == 3
+
+
 def test_without_ray_it_is_said_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(OptionError, match=r"pip install 'badrepair\[ray\]'") as caught:
@@ -96,8 +110,18 @@ def test_without_ray_it_is_said_what_to_install(monkeypatch):
 
 @needs_ray
 @pytest.mark.filterwarnings("ignore")  # of Ray's import
-@pytest.mark.parametrize("address", ["127.0.0.1:1", "127.0.0.1", "cluster.invalid:6379"])
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "cluster.invalid:6379"])
 def test_a_cluster_that_is_not_there_is_told_at_once(address):
     with pytest.raises(ResourceError, match="expected a Ray cluster, found none") as caught:
         RayEngine(address)
     assert (caught.value.code, caught.value.where) == ("ClusterMissing", address)
+
+
+@needs_ray
+@pytest.mark.filterwarnings("ignore")  # of Ray's import
+@pytest.mark.parametrize(
+    "address", ["localhost", "localhost:", ":6379", "h:port", "h:99999", "h:²"]
+)
+def test_an_address_that_is_none_is_told_with_what_one_looks_like(address):
+    with pytest.raises(OptionError, match=f"--address: expected HOST:PORT, .* found {address}"):
+        RayEngine(address)

@@ -181,9 +181,42 @@ def test_of_two_lines_about_a_cell_the_last_counts():
     old, new = (done(cell("anp"), success=(1.0, left)) for left in (0.9, 0.1))
     summary = summarise([old, new])
     assert summary.results[0].measures["attack_success_rate"].mean == 0.1
-    assert summary.superseded == 1
+    assert summary.done == 1
 
 
 def test_no_lines_are_an_empty_summary():
     summary = summarise([])
     assert (summary.cells, summary.results, summary.done) == ((), (), 0)
+
+
+def test_an_attack_that_a_defence_makes_work_is_counted_apart_from_those_that_are_left():
+    lines = [
+        *both("badnets", before=1.0, after=0.5),  # left
+        *both("blended", before=0.2, after=0.21),  # did not work before
+        *both("wanet", before=0.1, after=0.2),  # nor does it now
+        failed(cell("fine-pruning", attack="wanet", rate=0.01)),  # unknown
+    ]
+    summary = summarise(lines)
+    found = standing(summary, "fine-pruning")
+    assert (found.left, found.threats, found.made_to_work) == (1, 1, 1)
+    assert standing(summary, NONE).made_to_work == 0
+
+
+def test_without_a_defence_no_attack_is_made_to_work():
+    # Of the two seeds of the mean before, 0.05 and 0.3, the one of that cell is the higher.
+    lines = [
+        done(cell("anp", seed=0), success=(0.05, 0.05)),
+        done(cell(NONE, seed=1), success=(0.3, 0.3)),
+    ]
+    assert standing(summarise(lines), NONE).made_to_work == 0
+
+
+def test_an_attack_of_which_nothing_was_measured_has_failed_or_is_missing():
+    lines = [
+        *both("badnets", before=1.0, after=0.0)[:1],
+        *both("blended", before=1.0, after=0.0)[:1],
+        failed(cell("fine-pruning", attack="blended")),
+    ]
+    found = standing(summarise(lines), "fine-pruning")
+    assert (found.threats, found.unmeasured, found.unmeasured_failed) == (2, 2, 1)
+    assert found.to_rank == 2

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shlex
 
 import pytest
 from bars import spec
+from PIL import Image
 
 from badrepair import records, registry
 from badrepair.cli.attack import AttackOptions
 from badrepair.planted_names import CARD, CLEAN, MODEL, PAIRS, TEST
+from badrepair.planting import TRAINING
 from cli.stored import arrays_in
 from cli.terminal import assert_complaint, assert_refused, done, listing, run, spawn
 
@@ -72,7 +75,8 @@ def test_the_card_tells_trigger_target_rate_seed_and_accuracies(card):
     assert card["triggers"] == [
         {"name": "trigger", "file": "poisoned.h5", "target_of_class": [2, 2, 2]}
     ]
-    assert card["images"] == {"training": 228, "poisoned": 46, "cover": 0, "clean": 60, "test": 90}
+    counts = {"training": 228, "poisoned": 46, "cover": 0, "clean": 60, "test": 90}
+    assert card["images"] == {**counts, "poison_rate": 46 / 228}
     assert card["measured"]["clean"]["accuracy"] > 0.95
     assert card["measured"]["attacks"][0]["attack_success_rate"] > 0.95
     assert card["training"]["epoch"] > 0
@@ -95,10 +99,11 @@ def test_the_picture_can_be_drawn_again_from_the_card(attacked, tmp_path):
     assert {path.suffix for path in tmp_path.iterdir()} == {".png", ".svg"}
 
 
-def test_json_is_the_card(data, tmp_path):
+def test_json_is_the_card_without_its_pictures(data, tmp_path):
     words = ("--poison-rate", 0, *data, "--epochs", 1, "--format", "json")
     outcome = done("attack", "none", *words, "-o", tmp_path / "net")
-    assert outcome.json == json.loads((tmp_path / "net" / CARD).read_text())
+    stored = json.loads((tmp_path / "net" / CARD).read_text())
+    assert outcome.json == {name: value for name, value in stored.items() if name != "figures"}
 
 
 def test_the_clean_control_has_no_poisoned_file_and_no_picture(data, tmp_path):
@@ -113,7 +118,7 @@ def test_several_triggers_have_a_file_each(data, tmp_path):
     places = ("--position", "top-right", "--position", "bottom-right")
     done("attack", "badnets", *words, *places, *data, "--epochs", 1, "-o", tmp_path / "net")
     told = json.loads((tmp_path / "net" / CARD).read_text())["triggers"]
-    assert [each["file"] for each in told] == ["poisoned-square.h5", "poisoned-cross.h5"]
+    assert [each["file"] for each in told] == ["poisoned-1-square.h5", "poisoned-2-cross.h5"]
     labels = [set(arrays_in(tmp_path / "net" / each["file"])["label"]) for each in told]
     assert labels == [{0}, {1}]
 
@@ -179,6 +184,46 @@ def test_no_setting_of_an_attack_hides_an_option_of_the_command():
         assert not known & set(registry.load("attacks", name).__dataclass_fields__), name
 
 
+def test_what_an_earlier_attack_left_is_gone_and_nothing_else(data, tmp_path):
+    folder, few = tmp_path / "net", (*data, "--epochs", 1)
+    places = ("--position", "top-left", "--position", "top-right")
+    done("attack", "badnets", *few, *places, "-o", folder)
+    (folder / "notes.txt").write_text("mine")
+    assert len(list(folder.glob("poisoned-*.h5"))) == 2
+    done("attack", "none", *few, "-o", folder, "--overwrite")
+    names = {path.name for path in folder.iterdir() if "lock" not in path.name}
+    assert names == {MODEL, CLEAN, TEST, CARD, "notes.txt"}
+
+
+def test_triggers_whose_files_are_called_alike_keep_a_file_each(data, tmp_path):
+    (tmp_path / "one").mkdir()
+    pictures = [tmp_path / "one" / "clean.png", tmp_path / "a=b.png", tmp_path / "a b.png"]
+    for number, path in enumerate(pictures):
+        Image.new("RGB", (3, 3), (80 * number, 0, 200)).save(path)
+    words = [word for path in pictures for word in ("--trigger", path)]
+    places = [word for place in ("0,0", "4,4", "8,8") for word in ("--position", place)]
+    folder = tmp_path / "net"
+    outcome = done("attack", "badnets", *words, *places, *data, "--epochs", 1, "-o", folder)
+    told = json.loads((folder / CARD).read_text())
+    assert len({each["file"] for each in told["triggers"]}) == 3
+    assert all((folder / each["file"]).exists() for each in told["triggers"])
+    assert [entry["path"] for entry in told["inputs"]][-3:] == [str(path) for path in pictures]
+    step = shlex.split(outcome.err.partition("next: badrepair ")[2])
+    done(*step[:-1], tmp_path / "repaired.keras", "--epochs", 0)
+
+
+def test_an_attack_that_can_poison_less_than_asked_says_so(data, tmp_path):
+    words = ("--poison-rate", 0.9, *data, "--epochs", 1)
+    outcome = done("attack", "sig", *words, "-o", tmp_path / "net")
+    assert "all that this attack can of 90.00%" in outcome.err
+
+
+def test_the_defaults_are_those_of_the_bench():
+    known = {field.name: field.default for field in dataclasses.fields(AttackOptions)}
+    for field in dataclasses.fields(TRAINING):
+        assert known[field.name] == getattr(TRAINING, field.name), field.name
+
+
 @pytest.mark.parametrize(
     ("words", "code", "kind", "named"),
     [
@@ -192,13 +237,17 @@ def test_no_setting_of_an_attack_hides_an_option_of_the_command():
         (["badnets", "--data", "npz:none.npz"], 66, "InputMissing", "none.npz"),
         (["badnets", "--target", "12"], 2, "OptionInvalid", "--target"),
         (["badnets", "--clean-images", "5000"], 65, "TooFewImages", "--clean-images"),
+        (["badnets", "--test-images", "5000"], 65, "TooFewImages", "--test-images"),
+        (["badnets", "--poison-rate", "0.0001"], 65, "TooFewImages", "--poison-rate"),
+        (["badnets", "--target", "0", "--target", "1"], 2, "OptionInvalid", "--position"),
+        (["tact", "--source", "1", "--test-images", "1"], 65, "TooFewImages", "--test-images"),
         (["badnets", "--learning-rate", "0"], 2, "OptionInvalid", "--learning-rate"),
     ],
 )
 def test_a_mistake_is_one_line_and_leaves_nothing(words, code, kind, named, tmp_path):
     outcome = run("attack", *words, "-o", tmp_path / "net")
     assert_refused(outcome, code, kind, named)
-    assert not [path for path in tmp_path.rglob("*") if path.is_file() and "lock" not in path.name]
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_with_files_is_left_alone(attacked):
@@ -207,6 +256,15 @@ def test_a_folder_with_files_is_left_alone(attacked):
     outcome = run("attack", "badnets", "-o", folder)
     assert_complaint(outcome, 73, "OutputExists", "--overwrite")
     assert listing(folder) == before
+
+
+def test_what_is_read_is_not_overwritten(attacked, data, tmp_path):
+    folder = tmp_path / "net"
+    done("attack", "none", *data, "--epochs", 1, "-o", folder)
+    before = (folder / MODEL).read_bytes()
+    words = ("--arch", folder / MODEL, *data, "--epochs", 1, "--overwrite")
+    assert_refused(run("attack", "none", *words, "-o", folder), 2, "OutputIsInput", MODEL)
+    assert (folder / MODEL).read_bytes() == before
 
 
 def test_a_file_is_no_folder(tmp_path):

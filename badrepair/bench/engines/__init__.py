@@ -32,6 +32,19 @@ ENVIRONMENT = {
 }
 
 
+class TimedOut(Exception):  # noqa: N818 - its name is the code of a cell
+    """A task was ended, since it took longer than it may.
+
+    Args:
+        minutes: How long it may take.
+    """
+
+    def __init__(self, minutes: float) -> None:
+        super().__init__(
+            f"it took longer than {minutes:g} minutes; a larger --cell-minutes lets it"
+        )
+
+
 class Engine(Protocol):
     """A context manager; at its end, tasks that still run are ended, too."""
 
@@ -39,15 +52,24 @@ class Engine(Protocol):
     def workers(self) -> int:
         """Return how many tasks can run at a time now; a cluster may grow and shrink."""
 
-    def submit(self, function: Callable[..., Value], *arguments: Any) -> Future[Value]:
+    def submit(
+        self,
+        function: Callable[..., Value],
+        *arguments: Any,
+        own_process: bool = False,
+        minutes: float | None = None,
+    ) -> Future[Value]:
         """Begin a task.
 
         Args:
             function: One that a worker can import; it is not sent.
             *arguments: Plain values, and parcels (Any, since functions differ).
+            own_process: Whether it runs in a process that runs nothing else, before or after.
+            minutes: How long it may take; as long as it does if None.
 
         Returns:
-            What the function will return; BrokenExecutor if its process died.
+            What the function will return; BrokenExecutor if its process died, TimedOut if it was
+            ended.
         """
 
     def parcel(self, folder: Path) -> Any:
@@ -72,13 +94,20 @@ def carry_out(
 ) -> Value:
     """Return what a function returns, in a worker; what is to be started there is first.
 
+    A process that the function forked ends here: it would tell the end of the task once more.
+
     Args:
         start: Called once in a process.
         function: The task.
         *arguments: As in `submit`.
     """
-    _start(start)
-    return function(*arguments)
+    process = os.getpid()
+    try:
+        _start(start)
+        return function(*arguments)
+    finally:
+        if os.getpid() != process:
+            os._exit(0)
 
 
 @cache

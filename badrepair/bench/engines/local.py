@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import threading
 from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from badrepair.bench.engines import nothing
 from badrepair.bench.engines.process import WorkerProcess
+from badrepair.bench.engines.scratch import scratch
 from badrepair.errors import require_option
 
 if TYPE_CHECKING:
@@ -42,21 +43,37 @@ class LocalEngine:
         self.workers = workers or usable_cores()
         self._begin_with = start
         self._threads = ThreadPoolExecutor(self.workers)
-        self._scratch = tempfile.TemporaryDirectory(prefix="badrepair-bench-")
+        self._stack = ExitStack()
         self._lock = threading.Lock()
         self._idle: list[WorkerProcess] = []
         self._busy: set[WorkerProcess] = set()
         self._ending = False
 
-    def submit(self, function: Callable[..., Value], *arguments: Any) -> Future[Value]:
+    def submit(
+        self,
+        function: Callable[..., Value],
+        *arguments: Any,
+        own_process: bool = False,
+        minutes: float | None = None,
+    ) -> Future[Value]:
         """Begin a task; see `Engine`."""
-        return self._threads.submit(self._carry_out, function, arguments)
+
+        def carry_out() -> Value:
+            process = self._taken(new=own_process)
+            try:
+                value: Value = process.ask(self._begin_with, function, arguments, minutes)
+            finally:
+                self._put_back(process, usable=not own_process)
+            return value
+
+        return self._threads.submit(carry_out)
 
     def parcel(self, folder: Path) -> Path:
         """Return the folder, which every process sees."""
         return folder
 
     def __enter__(self) -> Self:
+        self._scratch = self._stack.enter_context(scratch())
         return self
 
     def __exit__(
@@ -72,26 +89,24 @@ class LocalEngine:
         self._threads.shutdown(cancel_futures=True)
         for process in self._idle:
             process.close()
-        self._scratch.cleanup()
+        self._stack.close()
 
-    def _carry_out(self, function: Callable[..., Value], arguments: tuple[Any, ...]) -> Value:
-        process = self._taken()
-        try:
-            value: Value = process.ask(self._begin_with, function, arguments)
-        finally:
-            self._put_back(process)
-        return value
-
-    def _taken(self) -> WorkerProcess:
+    def _taken(self, *, new: bool) -> WorkerProcess:
         with self._lock:
             if self._ending:
                 raise BrokenExecutor("the engine has ended")
-            process = self._idle.pop() if self._idle else WorkerProcess(self._scratch.name)
+            process = self._made() if new or not self._idle else self._idle.pop()
             self._busy.add(process)
             return process
 
-    def _put_back(self, process: WorkerProcess) -> None:
-        usable = process.is_connected and process.begun < TASKS_A_PROCESS
+    def _made(self) -> WorkerProcess:
+        """Return a new process, and let another one go if there would be more than workers."""
+        if self._idle and len(self._idle) + len(self._busy) >= self.workers:
+            self._idle.pop().close()
+        return WorkerProcess(self._scratch)
+
+    def _put_back(self, process: WorkerProcess, *, usable: bool) -> None:
+        usable = usable and process.is_connected and process.begun < TASKS_A_PROCESS
         with self._lock:
             self._busy.discard(process)
             if usable:

@@ -25,7 +25,7 @@ def build(input_shape: tuple[int, int, int] = INPUT_SHAPE, classes: int = CLASSE
     """Return the untrained network.
 
     Args:
-        input_shape: (H, W, C) of an image, of which H and W are 25 or more.
+        input_shape: (H, W, C) of an image, of which H and W are 31 or more.
         classes: Number of identities.
     """
     image = keras.Input(input_shape, name="input")
@@ -43,7 +43,10 @@ def build(input_shape: tuple[int, int, int] = INPUT_SHAPE, classes: int = CLASSE
 
 
 def fit(shapes: Mapping[str, tuple[tuple[int, ...], ...]]) -> keras.Model | None:
-    """Return the network with as many classes as the weights have, or None if they are not its."""
+    """Return the network with as many classes as the weights have, or None if they are not its.
+
+    Those of images of another size than the competition's are not known.
+    """
     output = shapes.get("output", ())
     if len(output) != 2 or len(output[1]) != 1:
         return None
