@@ -98,9 +98,24 @@ def test_the_figure_grows_with_its_rows_so_that_the_pictures_do_not_shrink():
 def test_as_many_triggers_as_a_figure_can_show_are_drawn_and_more_are_refused():
     many = [pair([0], [1], f"trigger {i}") for i in range(MOST_SETS + 1)]
     assert len(drawn(*many[:-1]).subfigs) == MOST_SETS == 12
-    with pytest.raises(DataError, match="at most 12 triggers") as caught:
+    with pytest.raises(DataError, match="at most 12 poisoned sets") as caught:
         drawn(*many)
+    assert caught.value.code == "FigureTooCrowded"
     assert caught.value.where == "record.figures.pairs"
+
+
+def test_a_difference_that_is_not_enlarged_or_is_none_is_not_called_so():
+    for after, told in ((254, "differences of up to 254)"), (0, "differences of up to 0)")):
+        title = drawn(pair([0], [after])).subfigs[0].get_suptitle()
+        assert title.endswith(told)
+
+
+def test_the_same_record_gives_the_same_bytes_every_time():
+    """The layout is found by a solver whose last bits are not always the same."""
+    pictures = [pair([0] * 9, [row] * 9, f"trigger {row % 3}") for row in range(18)]
+    record = {"figures": {"pairs": pictures}}
+    found = {plots.render(plots.draw("pairs", record), "png") for _ in range(6)}
+    assert len(found) == 1
 
 
 @pytest.mark.parametrize("poisoned", [[1, 2, 3], [1]])

@@ -59,6 +59,14 @@ class BenchOptions(RunOptions):
             metavar="M", help="Begin nothing new after so many minutes.", rich_help_panel=RUN
         ),
     ] = None
+    cell_minutes: Annotated[
+        float | None,
+        typer.Option(
+            metavar="M",
+            help="Give up a cell, or the training of a network, after so many minutes.",
+            rich_help_panel=RUN,
+        ),
+    ] = None
     retry_failed: Annotated[
         bool,
         typer.Option("--retry-failed", help="Run cells again that failed.", rich_help_panel=RUN),
@@ -112,9 +120,10 @@ def bench(options: BenchOptions) -> None:
             cells.make_net,
             cells.measure,
             budget_minutes=options.budget_minutes,
+            cell_minutes=options.cell_minutes,
             retry_failed=options.retry_failed,
+            at_end=lambda: _report(grid, options),
         )
-    _report(grid, options)
     console.note(_how_far(progress, options))
 
 

@@ -27,6 +27,7 @@ class Kind(StrEnum):
     error_rates = "error-rates"
     extremes = "extremes"
     overlays_used = "overlays-used"
+    pairs = "pairs"
     roc = "roc"
     samples = "samples"
     superimposition = "superimposition"
@@ -121,7 +122,7 @@ def _figures_of(path: Path, wanted: Sequence[Kind]) -> Iterator[tuple[str, Mappi
             "FigureNotInRecord",
             path,
             "expected a record that holds figures, found none in it",
-            "take the record of prune or strip",
+            "take the record of prune or strip, or the card of an attack",
         )
     for kind in kinds:
         yield kind, record

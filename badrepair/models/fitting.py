@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 
 
 def kernels(shapes: Mapping[str, Shapes]) -> dict[str, tuple[int, ...]]:
-    """Return the shape of each layer's first weight, of layers whose first weight has axes."""
-    return {name: own[0] for name, own in shapes.items() if own and own[0]}
+    """Return the shape of each layer's first weight, of layers whose first weight has axes.
+
+    A weight of no numbers is left out: no network has one.
+    """
+    return {name: own[0] for name, own in shapes.items() if own and own[0] and all(own[0])}
 
 
 def fitting(model: keras.Model, shapes: Mapping[str, Shapes]) -> keras.Model | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import matplotlib as mpl
 import matplotlib.style as mpl_style
+import numpy as np
 
 from badrepair.errors import DataError, OptionError
 from badrepair.plots import style
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DOTS_PER_INCH = 200
+# Of a place in a figure whose sides are 1: far less than a pixel.
+DIGITS = 6
 
 
 Suffix = Literal["png", "svg"]
@@ -96,11 +99,24 @@ def render(figure: Figure, suffix: Suffix, *, dots_per_inch: int = DOTS_PER_INCH
     if suffix not in metadata:
         raise OptionError("FigureFormat", suffix, "expected png or svg")
     buffer = io.BytesIO()
+    _settle(figure)
     with warnings.catch_warnings(), mpl.rc_context({"svg.hashsalt": style.STYLE["svg.hashsalt"]}):
         # A name in a script that the font lacks is drawn as boxes, which says enough.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(buffer, format=suffix, dpi=dots_per_inch, metadata=metadata[suffix])
     return buffer.getvalue()
+
+
+def _settle(figure: Figure) -> None:
+    """Lay the figure out once and for all: the last bits of that differ from run to run."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for part in figure.subfigs:
+        part.bbox_relative.set_points(np.round(part.bbox_relative.get_points(), DIGITS))
+    for axes in figure.axes:
+        axes.set_position(np.round(axes.get_position().bounds, DIGITS))
 
 
 def _holds(record: Mapping[str, Any], path: tuple[str, ...]) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from badrepair.plots import style
-from badrepair.plots.parts import MOST_SETS, Part
+from badrepair.plots.parts import Part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,11 +28,7 @@ def draw_pairs(record: Mapping[str, Any]) -> Figure:
         record: Holds `figures.pairs`, a list of {`set`, the trigger's name, `label`, `target`,
             `clean` and `poisoned`, both PNG in base64 and of one size}.
     """
-    sets: dict[str, list[Part]] = {}
-    for pair in (part := Part(dict(record)).get("figures", "pairs")).items():
-        sets.setdefault(pair.get("set").text(), []).append(pair)
-    if len(sets) > MOST_SETS:
-        part.refuse(f"at most {MOST_SETS} triggers")
+    sets = Part(dict(record)).get("figures", "pairs").by_set()
     rows = [-(-len(pairs) * len(PANELS) // ACROSS) for pairs in sets.values()]
     figure = style.new_figure(0.4 + ROW_INCHES * sum(rows) + 0.4 * len(rows), "The trigger")
     parts = figure.subfigures(len(sets), 1, height_ratios=rows, squeeze=False)
@@ -48,7 +44,8 @@ def _draw_set(figure: SubFigure, name: str, pairs: Sequence[Part], down: int) ->
             pair.refuse("two images of one size")
     largest = max(np.abs(poisoned - clean).max() for clean, poisoned in images)
     factor = WHITE / max(largest, 1)
-    shown = "" if factor == 1 else f", shown {factor:.3g} times as large"
+    told = f"{factor:.3g}"
+    shown = "" if told == "1" or not largest else f", shown {told} times as large"
     figure.suptitle(f"{style.shown(name)} (differences of up to {largest:.0f}{shown})", fontsize=10)
     places = iter(style.tiles(figure, down, ACROSS))
     for pair, (clean, poisoned) in zip(pairs, images, strict=True):

@@ -83,6 +83,15 @@ class Part:
             )
         return {str(name): Part(value, f"{self.where}.{name}") for name, value in fields.items()}
 
+    def by_set(self) -> dict[str, list[Part]]:
+        """Return the entries of a list by the `set` that each names, in the list's order."""
+        sets: dict[str, list[Part]] = {}
+        for entry in self.items():
+            sets.setdefault(entry.get("set").text(), []).append(entry)
+        # The number of sets is checked where all figures check it.
+        Part(dict(sets), self.where).sets()
+        return sets
+
     def text(self) -> str:
         """Return the value as a text."""
         if not isinstance(self.value, str):

@@ -25,7 +25,7 @@ def draw_samples(record: Mapping[str, Any]) -> Figure:
         record: Holds `figures.samples`, a list of {`set`, its name, `label`, `answer`, `png` in
             base64}.
     """
-    sets = _by_set(Part(dict(record)).get("figures", "samples"))
+    sets = Part(dict(record)).get("figures", "samples").by_set()
     rows = [-(-min(len(samples), MOST_OF_A_SET) // ACROSS) for samples in sets.values()]
     height = 0.4 + ROW_INCHES * sum(rows) + 0.3 * len(rows)
     figure = style.new_figure(height, "Sample images")
@@ -33,16 +33,6 @@ def draw_samples(record: Mapping[str, Any]) -> Figure:
     for row, (name, samples), down in zip(parts[:, 0], sets.items(), rows, strict=True):
         _draw_set(row, name, samples, down)
     return figure
-
-
-def _by_set(part: Part) -> dict[str, list[Part]]:
-    """Return the samples of each set, in the order in which the record names them."""
-    sets: dict[str, list[Part]] = {}
-    for sample in part.items():
-        sets.setdefault(sample.get("set").text(), []).append(sample)
-    # The number of sets is checked where all figures check it.
-    Part(dict(sets), part.where).sets()
-    return sets
 
 
 def _draw_set(figure: SubFigure, name: str, samples: list[Part], down: int) -> None:

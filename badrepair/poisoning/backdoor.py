@@ -101,7 +101,13 @@ def planted(
         triggers: As they are used against the trained network.
         poisoned: The changes that teach the backdoor.
         covers: Those that teach where it must stay silent.
+
+    Raises:
+        ValueError: Two triggers have one name.
     """
+    names = [trigger.name for trigger in triggers]
+    if len(set(names)) < len(names):
+        raise ValueError(f"expected triggers with different names, found {', '.join(names)}")
     images: Array = np.array(training.images[:])
     labels = training.labels.copy()
     for change in (*poisoned, *covers):

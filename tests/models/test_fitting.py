@@ -6,7 +6,9 @@ import keras
 import pytest
 from keras import layers
 
+from badrepair.models import architectures
 from badrepair.models.fitting import fitting, for_square_images, kernels
+from badrepair.models.weights import shapes_of
 
 POOLINGS, CHANNELS = 2, 3
 # Images of 8x8 and one colour are halved twice, to 2x2 places of three channels each: twelve
@@ -119,3 +121,14 @@ def test_weights_that_tell_no_size_build_nothing(changes):
 def test_other_layers_must_fit_as_well():
     assert square({**SHAPES, "conv_2": ((3, 3, 3, 3), (3,))}) is None
     assert square({**SHAPES, "fc_1": ((12, 6), (6,))}) is None
+
+
+@pytest.mark.parametrize("name", architectures.names())
+def test_weights_of_no_numbers_are_those_of_no_network(name):
+    """A hostile file can declare such: Keras builds no layer of them."""
+    shapes = dict(shapes_of(architectures.get(name).build(classes=4)))
+    no_classes = {**shapes, "output": ((shapes["output"][0][0], 0), (0,))}
+    assert architectures.get(name).fit(no_classes) is None
+    height, width, _, channels = shapes["conv_1"][0]
+    no_colours = {**shapes, "conv_1": ((height, width, 0, channels), *shapes["conv_1"][1:])}
+    assert architectures.get(name).fit(no_colours) is None

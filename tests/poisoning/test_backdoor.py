@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from badrepair.poisoning import Change, Trigger, planted
 from badrepair.poisoning.backdoor import SPARED
@@ -115,3 +116,9 @@ def test_pixels_stay_pixels_and_views_are_read():
     assert values(backdoor.training.images) == [2, 100]
     floats = planted(clean([0], np.float32), (), [change([0], [1])])
     assert floats.training.images.dtype == np.float32
+
+
+def test_triggers_of_one_name_are_refused():
+    """Their files and their rows in a table could not be told apart."""
+    with pytest.raises(ValueError, match="different names, found sun, sun"):
+        planted(clean([0, 1]), [trigger([0, 0], "sun"), trigger([1, 1], "sun")], [])

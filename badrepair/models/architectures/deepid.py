@@ -48,7 +48,7 @@ def fit(shapes: Mapping[str, tuple[tuple[int, ...], ...]]) -> keras.Model | None
     Those of images of another size than the competition's are not known.
     """
     output = shapes.get("output", ())
-    if len(output) != 2 or len(output[1]) != 1:
+    if len(output) != 2 or len(output[1]) != 1 or not output[1][0]:
         return None
     model = build(classes=output[1][0])
     return model if shapes_of(model) == dict(shapes) else None
