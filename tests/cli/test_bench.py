@@ -6,13 +6,13 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
 from bars import spec
 
 from cli.terminal import (
-    SCRIPT,
     assert_complaint,
     assert_refused,
     done,
@@ -50,6 +50,11 @@ method = "max-softmax"
 frr = 0.05
 {more}
 """
+# Who started the tests may ignore Ctrl-C.
+HEARING = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+    " from badrepair.cli import main; main()"
+)
 # Two networks, the clean control and the attacked one, each as it is and with two defences.
 CELLS = 6
 REPORTS = {"leaderboard.md", "leaderboard.csv", "leaderboard.html"}
@@ -186,9 +191,13 @@ def test_after_its_budget_nothing_new_begins_and_the_reports_say_what_is_missing
 
 def test_ctrl_c_keeps_what_is_measured_and_the_next_run_goes_on(ran, data, tmp_path):
     path, folder = grid(tmp_path, data), tmp_path / "out"
-    words = [SCRIPT, "bench", str(path), "-o", str(folder), "--workers", "1"]
+    words = ["bench", str(path), "-o", str(folder), "--workers", "1"]
     process = subprocess.Popen(
-        words, env=plain_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", HEARING, *words],
+        env=plain_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     for _ in range(600):
         if (folder / "cells.jsonl").exists() and lines(folder):
