@@ -173,6 +173,7 @@ def test_a_table_without_rows_is_left_out(summary):
         "Leaderboard: digits/small-cnn",
         "Leaderboard: fashion-mnist/resnet-20",
         "Attack success",
+        "Attacks",
         "Detectors",
         "Clean networks",
         "Cost",

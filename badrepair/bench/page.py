@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from badrepair.bench.facts import facts
 from badrepair.bench.scatter import ANY, rate_of, scatter
 from badrepair.tables.bench import control_table, detector_table, expense_table, failure_table
+from badrepair.tables.bench_attacks import attack_table
 from badrepair.tables.bench_cells import FAILED, MISSING, network_name, rate_name
 from badrepair.tables.bench_leaderboard import leaderboard_table, meaning
 from badrepair.tables.bench_notes import points
@@ -156,7 +157,7 @@ def _networks(summary: Summary) -> list[str]:
 
 def _sheets(summary: Summary) -> list[Sheet]:
     """Return the tables below the heat map; one without rows is left out."""
-    makes = (detector_table, control_table, expense_table, failure_table)
+    makes = (attack_table, detector_table, control_table, expense_table, failure_table)
     return [_sheet(table) for table in (make(summary) for make in makes) if table.rows]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from badrepair.tables.bench_attacks import attack_table
 from badrepair.tables.bench_cells import (
     AVERAGES,
     absent,
@@ -35,7 +36,8 @@ def bench_tables(summary: Summary) -> list[Table]:
     """
     whole = [scope for scope in summary.scopes if scope.poison_rate is None]
     tables = [leaderboard_table(summary, scope) for scope in whole]
-    rest = (success_table, detector_table, control_table, expense_table, failure_table)
+    first = (success_table, attack_table, detector_table)
+    rest = (*first, control_table, expense_table, failure_table)
     return [table for table in (*tables, *(make(summary) for make in rest)) if table.rows]
 
 
