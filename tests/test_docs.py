@@ -140,6 +140,11 @@ def test_the_readme_has_the_table_that_was_measured():
     assert measuring.with_table(readme, measuring.table()) == readme, "run docs/measure_demo.py"
 
 
+def test_what_the_pages_show_of_grids_is_made_of_the_lines_beside():
+    for path, text in script("write_benchmark").texts().items():
+        assert path.read_text("utf-8") == text, "run docs/write_benchmark.py"
+
+
 def test_the_demo_runs_the_commands_whose_tables_are_shown():
     from badrepair.cli.demo import DemoOptions, _steps
 
