@@ -39,6 +39,16 @@ def is_file_name(name: str) -> bool:
     return _FILE_NAME.fullmatch(name) is not None
 
 
+def own_source(name: str) -> str | None:
+    """Return the text of the file that a method's name tells; None for one that goes by name.
+
+    Raises:
+        InputMissingError: There is no such file.
+        OptionError: It is no text.
+    """
+    return source_of(name) if is_file_name(name) else None
+
+
 def source_of(name: str) -> str:
     """Return the text of the file that a method's name tells.
 

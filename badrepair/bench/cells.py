@@ -21,6 +21,7 @@ from badrepair.models.load import load_model
 from badrepair.opening import in_range, stored_data
 from badrepair.planted_names import CARD, CLEAN, MODEL, TEST
 from badrepair.planting import Recipe, plant
+from badrepair.settings import with_settings
 from badrepair.starting import start_tensorflow
 from badrepair.types import RepairResult
 
@@ -84,8 +85,7 @@ def _defended(
     if defense["method"] == "none":
         return Untouched()
     plug_in = registry.load("defenses", defense["method"], defense["source"])
-    seeded = {**defense["settings"], "seed": job["seed"]}
-    made = registry.make("defenses", defense["method"], seeded, defense["source"])
+    made = with_settings(plug_in, {**defense["settings"], "seed": job["seed"]})
     if kind_of(plug_in) == "repair":
         with blaming(place_of(plug_in)):
             result = made.repair(model, clean)

@@ -155,7 +155,7 @@ def _attack(table: Table, top: _Top) -> Attack:
     method, label = _text(own, "method"), _text(own, "label", table.get("method"))
     given = {"poison_rates": own.pop("poison_rates", top.poison_rates)}
     rates = tuple(with_settings(_Rates, given).poison_rates)
-    source = _source(method)
+    source = own_methods.own_source(method)
     kind = registry.load("attacks", method, source)
     for rate in rates:
         _made(kind, own, poison_rate=rate, seed=0)
@@ -184,7 +184,7 @@ class _Rates:
 def _defense(table: Table, top: _Top) -> Defense:
     own = dict(table)
     method, label = _text(own, "method"), _text(own, "label", table.get("method"))
-    source = _source(method)
+    source = own_methods.own_source(method)
     kind = registry.load("defenses", method, source)
     return Defense(
         label=label,
@@ -193,11 +193,6 @@ def _defense(table: Table, top: _Top) -> Defense:
         settings=_settings(kind, own, seed=0),
         source=source,
     )
-
-
-def _source(method: str) -> str | None:
-    """Return the text of the user's own file; None for a method that goes by its name."""
-    return own_methods.source_of(method) if own_methods.is_file_name(method) else None
 
 
 def _made(kind: type, own: Table, **of_grid: Any) -> Any:

@@ -110,16 +110,19 @@ class Attacks(Methods):
     @staticmethod
     def run(method: str, options: Any) -> None:
         """Write the network, the data and the card, and say how well the backdoor works."""
-        from badrepair import registry
+        from badrepair import own_methods, registry
         from badrepair.planted_names import CARD
+        from badrepair.settings import with_settings
 
-        settings = chosen_settings(registry.load("attacks", method), options)
-        registry.make("attacks", method, settings)  # so that faults are told at once
+        source = own_methods.own_source(method)
+        plug_in = registry.load("attacks", method, source)
+        settings = chosen_settings(plug_in, options)
+        with_settings(plug_in, settings)  # so that faults are told at once
         with new_folder.filled(
             options.output, CARD, overwrite=options.overwrite, option="--output"
         ):
             start_tensorflow()
-            _plant(_recipe(method, settings, options), options)
+            _plant(_recipe(method, source, settings, options), options)
 
 
 attack = typer.Typer(
@@ -130,14 +133,14 @@ attack = typer.Typer(
 )
 
 
-def _recipe(method: str, settings: dict[str, Any], options: AttackOptions) -> Recipe:
+def _recipe(
+    method: str, source: str | None, settings: dict[str, Any], options: AttackOptions
+) -> Recipe:
     """Return what decides about the network."""
-    from badrepair import own_methods
     from badrepair.models.judged import Training
     from badrepair.planting import Recipe
 
     names = ("epochs", "patience", "learning_rate", "tuning_batch", "augment", "schedule")
-    own = own_methods.is_file_name(method)
     return Recipe(
         data=options.data,
         architecture=options.arch,
@@ -145,7 +148,7 @@ def _recipe(method: str, settings: dict[str, Any], options: AttackOptions) -> Re
         poison_rate=settings.pop("poison_rate"),
         seed=settings.pop("seed"),
         settings=settings,
-        source=own_methods.source_of(method) if own else None,
+        source=source,
         training=Training(**{name: getattr(options, name) for name in names}),
         training_images=options.training_images,
         clean_images=options.clean_images,

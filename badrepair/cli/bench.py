@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -111,8 +110,7 @@ def bench(options: BenchOptions) -> None:
     grid = read_grid(options.grid)
     new_folder.made(options.output, "--output")
     console.note(f"{grid.name}: {len(grid.nets)} networks, {len(grid.cells)} cells")
-    with ExitStack() as stack:
-        engine = stack.enter_context(_engine(options))
+    with _engine(options) as engine:
         progress = running.run(
             grid,
             options.output,

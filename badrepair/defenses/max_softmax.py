@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from badrepair.calibration import CONFIDENCE, Kind, check_options, threshold
 from badrepair.copies import distinct
-from badrepair.errors import ModelError, OptionError
+from badrepair.errors import ModelError, require_option
 from badrepair.models import guards, inference
 from badrepair.models.logits import logits_model
 from badrepair.models.surgery import copy_model
@@ -55,9 +55,8 @@ class MaxSoftmax:
 
     def __post_init__(self) -> None:
         check_options(calibration=self.calibration, frr=self.frr, confidence=self.confidence)
-        if self.batch_size < 1:
-            problem = f"expected a value of 1 or more, found {self.batch_size}"
-            raise OptionError("OptionInvalid", "--batch-size", problem)
+        sized = self.batch_size >= 1
+        require_option("--batch-size", sized, "a value of 1 or more", self.batch_size)
 
     def fit(self, model: keras.Model, clean: Dataset) -> FittedMaxSoftmax:
         """Return a detector calibrated on clean data; the model is left untouched.

@@ -21,7 +21,7 @@ from badrepair import calibration as calibrations
 from badrepair import staging
 from badrepair.copies import distinct
 from badrepair.detectors.fitted_strip import FittedStrip
-from badrepair.errors import DataError, OptionError
+from badrepair.errors import DataError, OptionError, require_option
 from badrepair.models import inference
 from badrepair.models.superimposing import Superimposer
 from badrepair.words import percent
@@ -88,10 +88,7 @@ class Strip:
             "--batch-size": (size is None or size >= 1, "of 1 or more", size),
         }
         for option, (holds, meaning, found) in expected.items():
-            if not holds:
-                raise OptionError(
-                    "OptionInvalid", option, f"expected a value {meaning}, found {found}"
-                )
+            require_option(option, holds, f"a value {meaning}", found)
         if self.mix == "auto" and weights != (None, None):
             problem = "expected auto or weights, found both"
             raise OptionError("OptionInvalid", "--mix", problem, "leave one of them out")
