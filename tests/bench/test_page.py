@@ -207,3 +207,9 @@ def test_a_grid_of_which_nothing_is_done_yet_is_a_page_too():
     assert "0<small> of 132</small>" in text
     assert "missing" in text
     assert "0.0 %" not in text
+
+
+def test_a_grid_without_defences_does_not_speak_of_them():
+    text = page_of([done(cell(NONE))])
+    assert "was given that network" not in text
+    assert "was given that network" in page_of([done(cell(NONE)), done(cell("anp"))])

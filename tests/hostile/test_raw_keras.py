@@ -1,6 +1,6 @@
 """What Keras's own `load_model` does with attacks is what the page says; a new Keras shows up here.
 
-The page is `docs/measured/attacks.md`, written by `docs/attack_table.py`.
+The page is `docs/measured/hostile-files.md`, written by `docs/hostile_table.py`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location("attack_table", DOCS / "attack_table.py")
+    spec = importlib.util.spec_from_file_location("hostile_table", DOCS / "hostile_table.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -35,7 +35,7 @@ def rows(page):
 
 
 def test_keras_and_badrepair_do_with_each_attack_what_the_page_says(script, measured):
-    """If Keras has changed, run docs/attack_table.py and look at what is different."""
+    """If Keras has changed, run docs/hostile_table.py and look at what is different."""
     assert measured == rows(script.PAGE.read_text("utf-8"))
 
 

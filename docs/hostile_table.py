@@ -1,8 +1,8 @@
 """Open a file of each class of attack with Keras itself and with badrepair, and write the table.
 
-    python docs/attack_table.py
+    python docs/hostile_table.py
 
-It writes `measured/attacks.md`; a test measures again and compares.
+It writes `measured/hostile-files.md`; a test measures again and compares.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 DOCS = Path(__file__).parent
 HOSTILE = DOCS.parent / "tests" / "hostile"
 PLACES = (HOSTILE, HOSTILE.parent, HOSTILE.parents[1])
-PAGE = DOCS / "measured" / "attacks.md"
+PAGE = DOCS / "measured" / "hostile-files.md"
 # What the table calls an attack, and its file in the corpus.
 ATTACKS = {
     "Bytecode in a `Lambda`": "lambda marshalled (keras)",
