@@ -37,7 +37,8 @@ def load(kind: Kind, name: str, source: str | None = None) -> type:
 
     Args:
         kind: What it is to be.
-        name: A plug-in's name, `FILE.py` or `FILE.py:CLASS`, or an entry point's name.
+        name: A plug-in's name, `FILE.py` or `FILE.py:CLASS`, or an entry point's name; of
+            defences, also several repairs in a row, as "fine-pruning+unlearn".
         source: Text of that file, where it is known; else it is read.
 
     Raises:
@@ -49,6 +50,11 @@ def load(kind: Kind, name: str, source: str | None = None) -> type:
         return own_methods.load(
             kind, name, own_methods.source_of(name) if source is None else source
         )
+    if kind == "defenses" and "+" in name:
+        from badrepair.mending.sequence import in_sequence  # which imports Keras
+
+        parts = name.split("+")
+        return in_sequence(name, parts, [load(kind, part) for part in parts])
     if name in names(kind):
         module = importlib.import_module(f"badrepair.{kind}.{name.replace('-', '_')}")
         found: type = getattr(module, _class_name(name))

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 from rich.text import Text
 
-from badrepair import registry
 from badrepair.cli import app
 from badrepair.cli.methods import summary_of
 
@@ -56,9 +55,10 @@ def page() -> str:
 
 def _group(name: str, group: Any) -> Iterator[str]:
     """Yield the section of a command with plug-ins, and one for what is each one's own."""
-    methods = {method: group.cls.function(method) for method in registry.names(group.cls.kind)}
+    methods = {method: group.cls.function(method) for method in group.cls.names()}
     entries = [(method, summary_of(group.cls.kind, method)) for method in methods]
-    shared = [panel for panel in _panels(methods["none"]) if not panel.startswith(group.cls.panel)]
+    first = next(iter(methods.values()))
+    shared = [panel for panel in _panels(first) if not panel.startswith(group.cls.panel)]
     words = [textwrap.fill(part, WIDTH) for part in group.help.split("\n\n")]
     usage = f"Usage: badrepair {name} METHOD [OPTIONS]"
     yield _section(name, [usage, *words, _entries("Methods", entries), *shared])

@@ -19,6 +19,7 @@ from badrepair.cli.evaluate import evaluate
 from badrepair.cli.plot import plot
 from badrepair.cli.predict import predict
 from badrepair.cli.prune import prune
+from badrepair.cli.repair import repair
 from badrepair.cli.scan import scan
 from badrepair.cli.strip import strip
 
@@ -58,6 +59,7 @@ def badrepair(
 for command in (demo, scan, prune, strip, evaluate, predict, plot, bench):
     app.command()(command)
 app.add_typer(attack, name="attack")
+app.add_typer(repair, name="repair")
 
 
 def main() -> None:

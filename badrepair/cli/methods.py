@@ -17,7 +17,7 @@ from badrepair.cli.command import takes
 from badrepair.errors import BadrepairError, OptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from badrepair.cli.options import RunOptions
     from badrepair.registry import Kind
@@ -30,17 +30,24 @@ class Methods(TyperGroup):
     kind: ClassVar[Kind]
     options: ClassVar[type[RunOptions]]
     panel: ClassVar[str]
+    # Settings that are options of the command already.
+    shared: ClassVar[frozenset[str]] = frozenset()
 
     @staticmethod
     def run(method: str, options: Any) -> None:
         """Do what the command is for with one plug-in."""
         raise NotImplementedError
 
-    def list_commands(self, ctx: Any) -> list[str]:
-        """Return the names of the plug-ins of the package."""
+    @classmethod
+    def names(cls) -> list[str]:
+        """Return the names of the plug-ins of the package that the command is for."""
         from badrepair import registry
 
-        return list(registry.names(self.kind))
+        return list(registry.names(cls.kind))
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of the sub-commands."""
+        return self.names()
 
     def get_command(self, ctx: Any, name: str) -> Any:
         """Return the command of a plug-in, of the package or the user's own."""
@@ -75,7 +82,7 @@ class Methods(TyperGroup):
         from badrepair.settings import settings_of
 
         plug_in = registry.load(cls.kind, name)
-        settings = settings_of(plug_in)
+        settings = tuple(each for each in settings_of(plug_in) if each.name not in cls.shared)
         _require_free_names(cls.options, settings, name)
         options = _with_settings(cls.options, settings, cls.panel)
 
@@ -96,15 +103,28 @@ def chosen_settings(plug_in: type, options: Any) -> dict[str, Any]:
 
 def summary_of(kind: Kind, name: str) -> str:
     """Return the first line of a plug-in's module, without importing it."""
+    said = ast.get_docstring(_parsed(kind, name)) or ""
+    return said.split("\n\n")[0].replace("\n", " ")
+
+
+def about(kind: Kind, name: str) -> Mapping[str, str]:
+    """Return what a plug-in's module says of it in `ABOUT`, without importing it."""
+    for statement in _parsed(kind, name).body:
+        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "ABOUT":
+            found: dict[str, str] = ast.literal_eval(statement.value)
+            return found
+    return {}
+
+
+def _parsed(kind: Kind, name: str) -> ast.Module:
     from badrepair.registry import PACKAGES
 
     package = PACKAGES[kind].__name__
     spec = importlib.util.find_spec(f"{package}.{name.replace('-', '_')}")
     if spec is None or spec.origin is None:
-        return ""
+        return ast.Module(body=[], type_ignores=[])
     with open(spec.origin, encoding="utf-8") as file:
-        said = ast.get_docstring(ast.parse(file.read())) or ""
-    return said.split("\n\n")[0].replace("\n", " ")
+        return ast.parse(file.read())
 
 
 def _help_of(plug_in: type) -> str:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from badrepair import exhibits, tables, writing
-from badrepair.cli import doubts, inputs, outputs, repairing
+from badrepair.cli import doubts, inputs, measuring, outputs, repairing
 from badrepair.cli.command import pass_gate
 from badrepair.defenses.fine_pruning import FinePruning
 from badrepair.errors import DataError, OptionError
-from badrepair.evaluation import against, evaluate
 from badrepair.metrics import counting
 from badrepair.models.costs import costs
 from badrepair.models.save import require_format
@@ -75,7 +74,7 @@ def _repair(options: PruneOptions, plan: Plan, drops: Sequence[float], started: 
     repairing.require_repaired(options, repairs)
     test = opened.test or measured.held_out
     models = {"before": model, **{n: m for made in repairs for n, m in made.models.items()}}
-    reports = _measure(models, test, poisoned, options.batch_size)
+    reports = measuring.measured(models, test, poisoned, options.batch_size)
     verdicts = {made.name: _verdict(options, reports, made) for made in repairs}
     sizes = _sizes(options, model, repairs)
     own = [
@@ -95,7 +94,7 @@ def _repair(options: PruneOptions, plan: Plan, drops: Sequence[float], started: 
             *([tables.cost_table(sizes)] if sizes else []),
         ],
         sentences=_sentences(measured_on, measured, repairs, verdicts),
-        reports=_with_files(options.model, reports, repairs),
+        reports=measuring.with_files(reports, _files(options.model, repairs)),
         record={
             "input_range": {"value": opened.input_range, "why": opened.why},
             "measured_on": measured_on,
@@ -170,16 +169,6 @@ def _parts(
     return [first for first, _ in parts], [rest for _, rest in parts]
 
 
-def _measure(
-    models: Mapping[str, keras.Model], test: Dataset, poisoned: Sequence[Dataset], batch_size: int
-) -> dict[str, Report]:
-    reports: dict[str, Report] = {}
-    for name, model in models.items():
-        report = evaluate(model, test, poisoned, batch_size=batch_size)
-        reports[name] = against(report, reports["before"]) if reports else report
-    return reports
-
-
 def _sizes(
     options: PruneOptions, model: keras.Model, repairs: Sequence[Repaired]
 ) -> Mapping[str, Cost]:
@@ -250,8 +239,6 @@ def _curve(
     ]
 
 
-def _with_files(
-    model: Path, reports: Mapping[str, Report], repairs: Sequence[Repaired]
-) -> dict[str, tuple[Report, Path | None]]:
-    files = {"before": model, **{n: p for made in repairs for n, p in made.files.items()}}
-    return {name: (report, files.get(name)) for name, report in reports.items()}
+def _files(model: Path, repairs: Sequence[Repaired]) -> dict[str, Path]:
+    """Return the file of every network that has one, by name."""
+    return {"before": model, **{n: p for made in repairs for n, p in made.files.items()}}

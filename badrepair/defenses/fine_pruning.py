@@ -44,6 +44,14 @@ _RANKED = {
 }
 
 
+ABOUT = {
+    "needs": "some hundred clean images",
+    "good at": "patches of which idle channels speak",
+    "defeated by": "entangled triggers; networks without idle channels",
+    "minutes": "1",
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Measured:
     """What clean images showed of a network; how much is pruned follows from it.

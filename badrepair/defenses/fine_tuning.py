@@ -23,6 +23,14 @@ if TYPE_CHECKING:
     import keras
 
 
+ABOUT = {
+    "needs": "some hundred clean images",
+    "good at": "nothing much: the control",
+    "defeated by": "most backdoors survive it",
+    "minutes": "1",
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class FineTuning:
     """Train on the clean images, and keep the epoch that is best on those held out.

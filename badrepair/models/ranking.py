@@ -58,8 +58,15 @@ def steepest_first(pruner: ChannelPruner) -> Labels:
 
     Zheng et al., ECCV 2022, arXiv:2208.03111.
     """
-    bounds = [lipschitz(site.layer, site.norms) for site in pruner.sites]
-    return _increasing([-_standardised(own) for own in bounds])
+    return _increasing([-own for own in steepness(pruner)])
+
+
+def steepness(pruner: ChannelPruner) -> list[Scores]:
+    """Return how far the Lipschitz bound of each layer's channels, (C,), is above its mean.
+
+    In standard deviations of the layer's bounds; infinite where weights are not finite.
+    """
+    return [_standardised(lipschitz(site.layer, site.norms)) for site in pruner.sites]
 
 
 def shuffled(pruner: ChannelPruner, seed: int) -> Labels:

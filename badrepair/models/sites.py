@@ -129,7 +129,7 @@ def find_sites(flat: keras.Model, names: Sequence[str] = (AUTO,)) -> Sites:
 def find_site(flat: keras.Model, name: str = AUTO) -> Site:
     """Return where to prune one layer; see `find_sites`."""
     calls = list(nodes(flat))
-    makers = _makers(calls, flat)
+    makers = channel_makers(flat)
     if name == AUTO:
         return _site(_preferred(makers)[-1], calls)
     for maker in reversed(makers):
@@ -149,7 +149,7 @@ def find_site(flat: keras.Model, name: str = AUTO) -> Site:
 def _all_sites(flat: keras.Model) -> Sites:
     calls = list(nodes(flat))
     found, skipped = [], {}
-    for maker in _preferred(_makers(calls, flat)):
+    for maker in _preferred(channel_makers(flat)):
         try:
             found.append(_site(maker, calls))
         except ModelError as error:
@@ -161,8 +161,13 @@ def _all_sites(flat: keras.Model) -> Sites:
     return Sites(tuple(found), skipped)
 
 
-def _makers(calls: list[Any], flat: keras.Model) -> list[Any]:
-    """Return the calls that make channels, in the order in which they run."""
+def channel_makers(flat: keras.Model) -> list[Any]:
+    """Return the calls that make channels in a flat network, in the order in which they run.
+
+    Raises:
+        ModelError: NothingToPrune, if there is none.
+    """
+    calls = list(nodes(flat))
     makers = [call for call in calls if _makes_channels(call, calls, flat)]
     if not makers:
         problem = "expected a convolution or a hidden Dense layer, found none"

@@ -95,13 +95,13 @@ def silence(layer: Any, followers: Iterable[Any], channels: Iterable[int]) -> tu
 
 def _masks(layer: Any, followers: Iterable[Any], channels: list[int]) -> Iterator[Mask]:
     for part in (layer, *followers):
-        for variable, axis in _by_channel(part):
+        for variable, axis in by_channel(part):
             mask = np.ones(variable.shape, np.float32)
             np.moveaxis(mask, axis, 0)[channels] = 0
             yield variable, mask
 
 
-def _by_channel(layer: Any) -> Iterator[tuple[Any, int]]:
+def by_channel(layer: Any) -> Iterator[tuple[Any, int]]:
     """Yield the variables that let a layer's channels speak, each with its axis of channels."""
     if isinstance(layer, keras.layers.BatchNormalization):
         variables = [layer.gamma, layer.beta, layer.moving_mean]

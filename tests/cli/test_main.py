@@ -46,7 +46,7 @@ def test_every_command_explains_its_options(command):
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (["repair"], "repair"),
+        (["mend"], "mend"),
         (["prune", "--modell", "x"], "--modell"),
         (["prune"], "--model"),
         (["evaluate"], "--model"),

@@ -1,0 +1,1 @@
+"""What repairs of trained networks share: the case, its suspected triggers, and the choice."""
