@@ -59,6 +59,21 @@ Model = Annotated[
         rich_help_panel=MODEL,
     ),
 ]
+Output = Annotated[
+    Path,
+    typer.Option(
+        "--output", "-o", metavar="FILE", help="The model to write.", rich_help_panel=OUTPUT
+    ),
+]
+Guard = Annotated[
+    bool,
+    typer.Option(
+        "--guard",
+        help="Also write OUT-guard.keras: the model that answers N where the original and the"
+        " repaired one disagree.",
+        rich_help_panel=OUTPUT,
+    ),
+]
 Overwrite = Annotated[
     bool,
     typer.Option("--overwrite", help="Replace existing outputs.", rich_help_panel=OUTPUT),

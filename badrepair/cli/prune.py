@@ -5,13 +5,20 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from badrepair.cli.command import takes
-from badrepair.cli.options import OUTPUT, DefenseOptions, MaxAsr, MinAccuracy, Model
+from badrepair.cli.options import (
+    OUTPUT,
+    DefenseOptions,
+    Guard,
+    MaxAsr,
+    MinAccuracy,
+    Model,
+    Output,
+)
 from badrepair.errors import OptionError
 from badrepair.starting import start_tensorflow
 
@@ -40,12 +47,7 @@ class PruneOptions(DefenseOptions):
     """Options of `badrepair prune`."""
 
     model: Model
-    output: Annotated[
-        Path,
-        typer.Option(
-            "--output", "-o", metavar="FILE", help="The model to write.", rich_help_panel=OUTPUT
-        ),
-    ]
+    output: Output
     layer: Annotated[
         list[str],
         typer.Option(
@@ -153,15 +155,7 @@ class PruneOptions(DefenseOptions):
             rich_help_panel=OUTPUT,
         ),
     ] = False
-    guard: Annotated[
-        bool,
-        typer.Option(
-            "--guard",
-            help="Also write OUT-guard.keras: the model that answers N where the original and the"
-            " repaired one disagree.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = False
+    guard: Guard = False
     max_asr: MaxAsr = None
     min_accuracy: MinAccuracy = None
 

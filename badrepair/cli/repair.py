@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import typer
 
 from badrepair.cli.methods import Methods, about, chosen_settings
-from badrepair.cli.options import OUTPUT, DefenseOptions, MaxAsr, MinAccuracy, Model
+from badrepair.cli.options import DefenseOptions, Guard, MaxAsr, MinAccuracy, Model, Output
 from badrepair.registry import Kind
 from badrepair.starting import start_tensorflow
 
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 COLUMNS = ("needs", "good at", "defeated by", "minutes")
+COSTS = "minutes: of one core, for a network of 61,000 weights and 500 clean images."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,21 +25,8 @@ class RepairOptions(DefenseOptions):
     """Options of `badrepair repair METHOD`, besides the settings of the method."""
 
     model: Model
-    output: Annotated[
-        Path,
-        typer.Option(
-            "--output", "-o", metavar="FILE", help="The model to write.", rich_help_panel=OUTPUT
-        ),
-    ]
-    guard: Annotated[
-        bool,
-        typer.Option(
-            "--guard",
-            help="Also write OUT-guard.keras: the model that answers N where the original and the"
-            " repaired one disagree.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = False
+    output: Output
+    guard: Guard = False
     max_asr: MaxAsr = None
     min_accuracy: MinAccuracy = None
 
@@ -67,7 +54,7 @@ class Repairs(Methods):
         for name in self.names():
             told = about(self.kind, name)
             table.add_row(name, *(told.get(column, "") for column in COLUMNS))
-        Console().print(table)
+        Console().print(table, COSTS)
 
     @classmethod
     def function(cls, name: str) -> Callable[..., None]:

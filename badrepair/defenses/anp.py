@@ -35,7 +35,7 @@ ABOUT = {
     "needs": "some hundred clean images",
     "good at": "backdoors that few channels carry",
     "defeated by": "narrow networks without BatchNorm",
-    "minutes": "2",
+    "minutes": "0.5",
 }
 
 

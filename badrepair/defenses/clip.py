@@ -35,7 +35,7 @@ ABOUT = {
     "needs": "some hundred clean images",
     "good at": "triggers that excite channels; keeps all weights",
     "defeated by": "faint triggers",
-    "minutes": "1",
+    "minutes": "0.3",
 }
 
 

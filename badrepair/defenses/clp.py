@@ -30,7 +30,7 @@ ABOUT = {
     "needs": "clean images to choose with only",
     "good at": "loud channels, at low poison rates",
     "defeated by": "most backdoors at 5 % poison and more",
-    "minutes": "1",
+    "minutes": "0.1",
 }
 
 

@@ -34,7 +34,7 @@ ABOUT = {
     "needs": "many clean images a class",
     "good at": "backdoors of the last layers",
     "defeated by": "few clean images: accuracy falls",
-    "minutes": "1",
+    "minutes": "0.2",
 }
 
 

@@ -48,7 +48,7 @@ ABOUT = {
     "needs": "some hundred clean images",
     "good at": "patches of which idle channels speak",
     "defeated by": "entangled triggers; networks without idle channels",
-    "minutes": "1",
+    "minutes": "0.1",
 }
 
 

@@ -27,7 +27,7 @@ ABOUT = {
     "needs": "some hundred clean images",
     "good at": "nothing much: the control",
     "defeated by": "most backdoors survive it",
-    "minutes": "1",
+    "minutes": "0.1",
 }
 
 

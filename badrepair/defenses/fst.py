@@ -37,7 +37,7 @@ ABOUT = {
     "needs": "many clean images a class",
     "good at": "low poison rates",
     "defeated by": "few clean images: accuracy falls",
-    "minutes": "1",
+    "minutes": "0.2",
 }
 
 

@@ -32,7 +32,7 @@ ABOUT = {
     "needs": "some hundred clean images",
     "good at": "faint triggers on large networks",
     "defeated by": "attackers who flatten the loss; few images",
-    "minutes": "2",
+    "minutes": "0.3",
 }
 
 

@@ -40,7 +40,7 @@ ABOUT = {
     "needs": "a hundred clean images",
     "good at": "faint triggers over all of the image",
     "defeated by": "patches; many classes",
-    "minutes": "1",
+    "minutes": "0.2",
 }
 
 

@@ -31,7 +31,7 @@ ABOUT = {
     "needs": "some hundred clean images",
     "good at": "shallow backdoors",
     "defeated by": "low poison rates; a teacher that keeps the backdoor",
-    "minutes": "2",
+    "minutes": "0.3",
 }
 
 

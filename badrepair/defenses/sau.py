@@ -39,7 +39,7 @@ ABOUT = {
     "needs": "some hundred clean images",
     "good at": "faint triggers, all-to-all",
     "defeated by": "large patches",
-    "minutes": "5",
+    "minutes": "0.4",
 }
 
 

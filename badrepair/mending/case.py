@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from badrepair.mending.shortlist import shortlist
 from badrepair.models import inference
 from badrepair.models.judged import held_out_of
 from badrepair.models.logits import logits_model
@@ -98,6 +99,11 @@ class Case:
     def baseline(self) -> float:
         """Return the network's accuracy on the held-out images before its repair."""
         return float(self.right_before.mean())
+
+    @cached_property
+    def suspected(self) -> Labels:
+        """Return the classes that a backdoor might aim at, in increasing order."""
+        return shortlist(self)
 
     def student(self) -> keras.Model:
         """Return a copy that answers logits, to be trained; `mended` makes a network of it."""

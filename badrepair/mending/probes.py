@@ -12,10 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import tensorflow as tf
 
-from badrepair.mending.shortlist import shortlist
-from badrepair.mending.suspects import Sizes, Suspects
+from badrepair.mending.suspects import Sizes, Suspects, train
 from badrepair.models import inference
-from badrepair.progress import track
 from badrepair.types import stratified_order
 from badrepair.views import batches
 
@@ -27,11 +25,10 @@ if TYPE_CHECKING:
     from badrepair.views import Array
 
 SIZES = Sizes(additive=0.1, patch=0.04, warp=1.0)
-# Steps of training, and images in each.
-STEPS, BATCH = 200, 60
+# Steps in which they are trained.
+STEPS = 200
 # How many held-out images are probed at most.
 MOST_IMAGES = 100
-_STREAM = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +50,8 @@ class Probes:
     @classmethod
     def of(cls, case: Case) -> Probes:
         """Return probes for the classes of a network that are suspected most."""
-        suspects = trained(case, shortlist(case), SIZES)
+        suspects = Suspects(case, case.suspected, SIZES)
+        train(case, suspects, STEPS)
         rows = stratified_order(case.held_out.labels, case.seed)[:MOST_IMAGES]
         few = case.held_out.take(np.sort(rows))
         parts = [np.asarray(part, np.float32) for part in batches(few.images, case.batch_size)]
@@ -80,15 +78,3 @@ class Probes:
         found = inference.answers(network, self.images, batch_size=self.batch_size, label="probing")
         hits = np.bincount(self.probe, found == self.targets)
         return float(np.max(hits / np.maximum(1, np.bincount(self.probe))))
-
-
-def trained(case: Case, targets: Labels, sizes: Sizes) -> Suspects:
-    """Return triggers of suspected classes that were trained against the network as it was."""
-    suspects = Suspects(case, targets, sizes)
-    reverse = suspects.reversing(case.student())
-    random = np.random.default_rng([case.seed, _STREAM])
-    drawn = case.drawn(min(BATCH, case.batch_size), stream=_STREAM)
-    for _ in track(range(STEPS), "reversing triggers", STEPS):
-        images, labels = next(drawn)
-        reverse(images, suspects.aimed(labels, random))
-    return suspects

@@ -18,7 +18,7 @@ STEPS = (
     "badrepair.cli.inputs.load_model",
     "badrepair.opening.arrange",
     "badrepair.defenses.fine_pruning.FinePruning.measure",
-    "badrepair.cli.pruning.evaluate",
+    "badrepair.cli.measuring.evaluate",
     "badrepair.exhibits.activations",
     "badrepair.cli.outputs.model_bytes",
     "badrepair.writing.write_together",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from badrepair.cli import pruning
+from badrepair.cli import measuring
 from badrepair.models import ranking
 from cli.repairs import attempted, names, record_of, repaired, weights, written
 from cli.stored import arrays_in
@@ -65,9 +65,9 @@ def test_half_of_the_poisoned_images_rank_and_the_others_measure(bench, tmp_path
         seen["measure"] = [np.asarray(one.images[:]) for one in poisoned]
         return evaluate(model, test, poisoned, **options)
 
-    most_contrasting_first, evaluate = ranking.most_contrasting_first, pruning.evaluate
+    most_contrasting_first, evaluate = ranking.most_contrasting_first, measuring.evaluate
     monkeypatch.setattr(ranking, "most_contrasting_first", rank)
-    monkeypatch.setattr(pruning, "evaluate", measure)
+    monkeypatch.setattr(measuring, "evaluate", measure)
     repaired(bench, tmp_path / "out.keras", "--rank", "contrast")
     ranked, measured = (
         {image.tobytes() for images in sets for image in images} for sets in seen.values()

@@ -12,7 +12,7 @@ from badrepair.cli.repair import COLUMNS, Repairs
 from cli.repairs import names, record_of, weights
 from cli.terminal import assert_complaint, assert_refused, done, run, spawn
 
-QUICK = ("--steps", 150, "--warm-up", 100, "--input-range", "0-1")
+QUICK = ("--steps", 200, "--warm-up", 100, "--learning-rate", "1e-3", "--input-range", "0-1")
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def test_the_backdoor_is_weaker_and_the_table_says_so(mended):
     assert {"before", "repaired", "guarded"} <= set(words)
     before, after = (record["attacks"][0] for record in record_of(output)["models"][:2])
     assert before["attack_success_rate"] == 1
-    assert after["attack_success_rate"] < 0.8
+    assert after["attack_success_rate"] < 0.5
 
 
 def test_the_network_the_guard_and_their_records_are_written(mended):

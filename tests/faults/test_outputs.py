@@ -294,7 +294,7 @@ def test_fault_57_an_input_that_changes_meanwhile_leaves_no_output(
     copies = {n: tmp_path / getattr(bench, n).name for n in ("model", "clean", "test")}
     for one, path in copies.items():
         shutil.copy(getattr(bench, one), path)
-    _afterwards(monkeypatch, "badrepair.cli.pruning.evaluate", lambda: change(copies[name]))
+    _afterwards(monkeypatch, "badrepair.cli.measuring.evaluate", lambda: change(copies[name]))
     read = [word for one, path in copies.items() for word in (f"--{one}", path)]
     outcome = run("prune", *read, *QUICK, "-o", tmp_path / "out.keras", "--quiet")
     assert_refused(outcome, 65, "InputChanged", str(copies[name]), found)

@@ -45,7 +45,7 @@ def test_the_backdoor_is_found():
     case, suspects = case_of(), suspects_of(0, 1, 2, 3)
     reverse, random = suspects.reversing(case.student()), np.random.default_rng(0)
     for images, labels in islice(case.drawn(60), 150):
-        reverse(images, suspects.aimed(labels, random))
+        reverse(images, labels, suspects.aimed(labels, random))
     shown, model = blobs(40, 9), network()
     found = {}
     for number, target in enumerate(suspects.targets):
@@ -63,7 +63,8 @@ def test_the_network_is_left_alone():
     student = case.student()
     before = student.get_weights()
     images, labels = next(case.drawn(60))
-    suspects.reversing(student)(images, suspects.aimed(labels, np.random.default_rng(0)))
+    which = suspects.aimed(labels, np.random.default_rng(0))
+    suspects.reversing(student)(images, labels, which)
     assert all(map(np.array_equal, before, student.get_weights()))
 
 
@@ -71,7 +72,8 @@ def test_too_few_images_of_others_train_nothing():
     case, suspects = case_of(), suspects_of(0)
     before = [one.numpy() for family in suspects.families for one in family.variables]
     images = blobs(4, 0).images
-    suspects.reversing(case.student())(images, np.array([-1, -1, 0, -1]))
+    which = np.array([-1, -1, 0, -1])
+    suspects.reversing(case.student())(images, np.arange(4), which)
     after = [one.numpy() for family in suspects.families for one in family.variables]
     assert all(map(np.array_equal, before, after))
 
@@ -94,5 +96,14 @@ def test_the_only_target_is_led_away_as_a_source_too():
 def test_a_trigger_of_a_source_leads_its_images_to_any_other_class():
     suspects = Suspects(case_of(), np.array([2]), SMALL, sources=np.array([0]))
     logits = np.log(np.array([[0.2, 0.3, 0.5, 1e-9], [0.2, 0.3, 0.5, 1e-9]], np.float32))
-    losses = suspects._losses(logits, np.array([0, 1])).numpy()
+    losses = suspects._losses(logits, np.array([1, 0]), np.array([0, 1])).numpy()
     np.testing.assert_allclose(losses, [-np.log(0.5), -np.log(0.8)], rtol=1e-5)
+
+
+def test_where_no_class_is_suspected_triggers_roam():
+    suspects = Suspects(case_of(), np.empty(0, int), SMALL, roaming=3)
+    which = suspects.aimed(np.arange(60) % 4, np.random.default_rng(0))
+    assert set(which) == {0, 1, 2}
+    logits = np.log(np.array([[0.2, 0.3, 0.5, 1e-9]], np.float32))
+    losses = suspects._losses(logits, np.array([1]), np.array([2])).numpy()
+    np.testing.assert_allclose(losses, [-np.log(0.7)], rtol=1e-5)

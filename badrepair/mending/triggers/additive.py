@@ -29,7 +29,7 @@ class Additive:
         pixels: tuple[float, float],
         *,
         size: float = 0.25,
-        seed: int = 0,
+        seed: int | tuple[int, ...] = 0,
     ) -> None:
         random = np.random.default_rng(seed)
         self._pixels = pixels

@@ -34,7 +34,7 @@ class Patch:
         pixels: tuple[float, float],
         *,
         area: float = 0.08,
-        seed: int = 0,
+        seed: int | tuple[int, ...] = 0,
     ) -> None:
         random = np.random.default_rng(seed)
         self._low, self._high = pixels

@@ -31,7 +31,7 @@ class Warp:
         *,
         reach: float = 2.0,
         grid: int = 4,
-        seed: int = 0,
+        seed: int | tuple[int, ...] = 0,
     ) -> None:
         random = np.random.default_rng(seed)
         self._reach = reach
