@@ -3,7 +3,8 @@
 Wei, Liu and Zha, "Backdoor Mitigation by Distance-Driven Detoxification", ICCV 2025,
 arXiv:2411.09585. Fine-tuning ends near the weights that it began with, where the backdoor is.
 Here the last layer begins anew, keeps its length, and is driven away from the original one as
-long as the loss of every clean image stays below a bound.
+long as the loss of every clean image stays below a bound. Long gradients are shortened, which the
+paper does not need for its large networks.
 """
 
 from __future__ import annotations
@@ -16,8 +17,14 @@ import tensorflow as tf
 
 from badrepair.errors import require_option
 from badrepair.mending.choosing import Candidate
-from badrepair.mending.heads import FEW_IMAGES, head_kernel, prototypes, random_anew
-from badrepair.mending.lessons import compiled, cosine, gradients, lessons, steps_of
+from badrepair.mending.heads import (
+    FEW_IMAGES,
+    LONGEST_GRADIENT,
+    head_kernel,
+    prototypes,
+    random_anew,
+)
+from badrepair.mending.lessons import compiled, cosine, gradients, lessons
 from badrepair.mending.mender import Mender
 from badrepair.mending.settings import require_counts, require_positive
 
@@ -47,7 +54,7 @@ class D3(Mender):
             features ("prototypes"); "auto" takes these where a class has few images.
         bound: Loss of a clean image up to which it does not count.
         constraint: What a loss beyond the bound counts, where distance counts 1.
-        epochs: Passes over the clean data.
+        steps: Steps of training.
         learning_rate: First step of gradient descent; it falls to zero along half a cosine.
         tuning_batch: Images a step.
     """
@@ -55,7 +62,7 @@ class D3(Mender):
     start: Literal["auto", "random", "prototypes"] = "auto"
     bound: float = 0.1
     constraint: float = 10.0
-    epochs: int = 50
+    steps: int = 600
     learning_rate: float = 0.01
     tuning_batch: int = 64
 
@@ -63,14 +70,13 @@ class D3(Mender):
         super().__post_init__()
         require_option("--bound", self.bound >= 0, "a value 0 or more", self.bound)
         require_positive(self, "constraint", "learning_rate")
-        require_counts(self, "epochs", "tuning_batch")
+        require_counts(self, "steps", "tuning_batch")
 
     def candidates(self, case: Case) -> Iterator[Candidate]:
         """Yield the network on its way."""
-        steps = steps_of(case, self.epochs, self.tuning_batch)
         student = case.student()
-        step = compiled(case, self._step(student, self._beginning(case, student), steps))
-        for done in lessons(case, step, steps=steps, batch=self.tuning_batch, label="D3"):
+        step = compiled(case, self._step(student, self._beginning(case, student)))
+        for done in lessons(case, step, steps=self.steps, batch=self.tuning_batch, label="D3"):
             yield Candidate(
                 network=case.mended(student.get_weights()),
                 strength={"start": self._start(case), "steps": done},
@@ -87,16 +93,18 @@ class D3(Mender):
             return random_anew(head_kernel(student), case.seed)
         return prototypes(case, student)
 
-    def _step(
-        self, student: keras.Model, beginning: Array, steps: int
-    ) -> Callable[[Any, Any], None]:
+    def _step(self, student: keras.Model, beginning: Array) -> Callable[[Any, Any], None]:
         """Return the function that takes a step, and brings the last layer to its length."""
         head = head_kernel(student)
         original = tf.identity(head.value)
         length = tf.norm(original)
         head.assign(beginning)
         variables = student.trainable_variables
-        optimizer = keras.optimizers.SGD(cosine(self.learning_rate, steps), momentum=_MOMENTUM)
+        optimizer = keras.optimizers.SGD(
+            cosine(self.learning_rate, self.steps),
+            momentum=_MOMENTUM,
+            global_clipnorm=LONGEST_GRADIENT,
+        )
         optimizer.build(variables)
         loss_of = tf.nn.sparse_softmax_cross_entropy_with_logits
 

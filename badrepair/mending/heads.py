@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 # Below so many tuning images a class, a random start would not find its way back.
 FEW_IMAGES = 20
+# A last layer at random makes such large errors at first that small networks would fall silent
+# for good: longer gradients of all weights together are shortened to this.
+LONGEST_GRADIENT = 1.0
 # What is added to prototypes, so that rows of classes without images differ, too.
 _NOISE = 0.1
 

@@ -82,7 +82,7 @@ def test_nothing_is_written_where_no_candidate_keeps_within_the_budget(bench, tm
     output = tmp_path / "out.keras"
     outcome = run(
         *("repair", "fst", "--model", bench.model, "--clean", bench.clean, "--max-drop", 0),
-        *("--epochs", 1, "--learning-rate", "1e-9", "--input-range", "0-1", "-o", output),
+        *("--steps", 1, "--learning-rate", "1e-9", "--input-range", "0-1", "-o", output),
     )
     assert_complaint(outcome, 65, "RepairFailed", "none of", "larger --max-drop")
     assert not names(tmp_path)
