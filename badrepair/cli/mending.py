@@ -13,7 +13,7 @@ from badrepair.errors import ModelError, OptionError
 from badrepair.metrics import counting
 from badrepair.models.guards import disagreement_guard
 from badrepair.models.judged import held_out_of
-from badrepair.models.save import WEIGHTS_ENDING, require_format
+from badrepair.models.save import require_format
 from badrepair.verdict import verdict
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def run(method: str, defense: Repair, options: RepairOptions, started: float) ->
         raise OptionError("MethodInvalid", method, problem, "badrepair strip makes a guard")
     written = {REPAIRED: options.output}
     if options.guard:
-        written[GUARDED] = _guard_path(options.output)
+        written[GUARDED] = outputs.guard_path(options.output)
     for path in written.values():
         require_format(path)
     with outputs.planned(options, options.model, list(written.values())) as plan:
@@ -101,12 +101,6 @@ def _mend(
         started=started,
     )
     pass_gate(said.missed)
-
-
-def _guard_path(output: Path) -> Path:
-    """Return where the guard goes: a file that tells its architecture."""
-    guard = outputs.beside(output, "guard")
-    return guard.with_name(guard.name.removesuffix(WEIGHTS_ENDING)).with_suffix(".keras")
 
 
 def _require_repaired(options: RepairOptions, result: RepairResult) -> None:

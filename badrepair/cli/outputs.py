@@ -111,6 +111,18 @@ def beside(output: Path, word: str) -> Path:
     return output.with_name(f"{output.name.removesuffix(ending)}-{word}{ending}")
 
 
+def keras_if_weights(path: Path) -> Path:
+    """Return a path whose file tells the architecture: the weights alone would not fit any."""
+    if path.name.endswith(WEIGHTS_ENDING):
+        return path.with_name(path.name.removesuffix(WEIGHTS_ENDING) + ".keras")
+    return path
+
+
+def guard_path(output: Path) -> Path:
+    """Return where the guard of a network goes: `out-guard.keras`."""
+    return keras_if_weights(beside(output, "guard")).with_suffix(".keras")
+
+
 @contextmanager
 def planned(options: DefenseOptions, model: Path, targets: Sequence[Path]) -> Iterator[Plan]:
     """Check inputs and outputs before any long work, and keep the outputs for this run."""

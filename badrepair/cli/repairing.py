@@ -20,7 +20,6 @@ from badrepair.companions import companion
 from badrepair.errors import ModelError
 from badrepair.models.checkpoint import Checkpoint
 from badrepair.models.guards import disagreement_guard
-from badrepair.models.save import WEIGHTS_ENDING
 from badrepair.models.slimming import slimmed
 from badrepair.types import RepairResult
 
@@ -79,10 +78,9 @@ def paths(options: PruneOptions, output: Path) -> dict[str, Path]:
     """Return all files that are written for one repaired network."""
     written = {"repaired": output}
     if options.slim:
-        written["slim"] = _keras_if_weights(outputs.beside(output, "slim"))
+        written["slim"] = outputs.keras_if_weights(outputs.beside(output, "slim"))
     if options.guard:
-        guard = _keras_if_weights(outputs.beside(output, "guard"))
-        written["guarded"] = guard.with_suffix(".keras")
+        written["guarded"] = outputs.guard_path(output)
     return written
 
 
@@ -216,10 +214,3 @@ def identity_of_run(options: PruneOptions, input_range: ModelRange) -> str:
     digests = [None if path is None else records.identity(path)["sha256"] for path in files]
     run = [chosen, input_range, digests, records.versions()]
     return hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()
-
-
-def _keras_if_weights(path: Path) -> Path:
-    """Return a path whose file tells the architecture: the weights alone would not fit any."""
-    if path.name.endswith(WEIGHTS_ENDING):
-        return path.with_name(path.name.removesuffix(WEIGHTS_ENDING) + ".keras")
-    return path

@@ -75,14 +75,14 @@ class Unlearn(Mender):
 
     def candidates(self, case: Case) -> Iterator[Candidate]:
         """Yield the network some times while it unlearns, with one weight after the other."""
-        contest = _Contest(case, self)
+        contest, stops = _Contest(case, self), looks(self.steps)
         for _ in track(range(self.warm_up), "reversing triggers", self.warm_up):
             contest.warm_up()
         for weight in self.strengths:
             contest.begin()
             for step in track(range(1, self.steps + 1), "unlearning", self.steps):
                 contest.unlearn(weight)
-                if step in looks(self.steps):
+                if step in stops:
                     yield Candidate(
                         network=case.mended(contest.student.get_weights()),
                         strength={"weight": weight, "steps": step},

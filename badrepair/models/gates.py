@@ -17,7 +17,7 @@ import numpy as np
 
 from badrepair.errors import ModelError
 from badrepair.models import surgery
-from badrepair.models.channelwise import only_consumer
+from badrepair.models.channelwise import is_nonlinear, only_consumer, speaks_for_silent
 from badrepair.models.logits import logits_model
 from badrepair.models.sites import OTHER_WAY, channel_makers
 
@@ -182,15 +182,14 @@ def _gated(flat: keras.Model) -> Iterable[Gated]:
 
 def _norm_behind(call: Any, calls: list[Any]) -> Any:
     """Return the batch normalisation right behind a layer, or None."""
-    if _function_of(call.operation) is not None:
+    if is_nonlinear(call.operation):
         return None
     follower = only_consumer(call.outputs[0], calls)
     if follower is None or not isinstance(follower.operation, keras.layers.BatchNormalization):
         return None
     norm = follower.operation
-    along_channels = norm.axis in (-1, len(call.outputs[0].shape) - 1)
     once = sum(other.operation is norm for other in calls) == 1
-    return norm if along_channels and once else None
+    return norm if once and speaks_for_silent(follower) else None
 
 
 def _offset_of(layer: Any, norm: Any) -> Callable[[], Any]:
@@ -209,20 +208,13 @@ def _with_gates(gated: Sequence[Gated]) -> Callable[[Any], Callable[..., Any]]:
         one = behind.get(id(operation))
         if one is None:
             return operation  # type: ignore[no-any-return]
-        function = _function_of(operation)
-        if function is None:
+        if not is_nonlinear(operation):
             return lambda values, **more: one.gate(operation(values, **more))
+        active = keras.layers.Activation(operation.activation, name=f"{operation.name}_active")
         operation.activation = keras.activations.linear
-        active = keras.layers.Activation(function, name=f"{operation.name}_active")
         return lambda values, **more: active(one.gate(operation(values, **more)))
 
     return stand_in
-
-
-def _function_of(layer: Any) -> Any:
-    """Return the activation function that a layer ends in, or None."""
-    function = getattr(layer, "activation", None)
-    return None if function is keras.activations.linear else function
 
 
 def _scaled(variable: Any, factors: Array, axis: int) -> Array:
